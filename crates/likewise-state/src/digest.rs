@@ -12,6 +12,7 @@
 use std::hash::Hasher;
 use std::ops::{Add, AddAssign, Sub};
 
+use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::id::{Kind, PostId, UserId};
@@ -31,6 +32,13 @@ impl DigestKey {
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// A keyed hash of a post id, of which the slot is the remainder.
+    pub(crate) fn slot(&self, post: &[u8]) -> u64 {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(post);
+        hasher.finish()
     }
 }
 

@@ -1,0 +1,37 @@
+//! The protocol of Likewise, as a state machine that never touches the world (sans-IO).
+//!
+//! Everything that happens to a node is an [`Input`](input::Input), everything that it wants done is an
+//! [`Output`](output::Output). The rule of use: hand in what has happened with
+//! [`handle`](replica::Replica::handle), then carry out what
+//! [`poll_output`](replica::Replica::poll_output) gives until it gives `None`. There are no callbacks, no
+//! threads, no clocks and no random sources, so a run can be replayed to the letter.
+//!
+//! The way of a write through it:
+//!
+//! ```text
+//! node                         replica                          journal
+//!  | Write {request, writes}      |                                |
+//!  |----------------------------->| merge, remember who waits      |
+//!  |           Persist {batch, delta}                              |
+//!  |<-----------------------------|                                |
+//!  |-------------------------------------------------------------->| one record, one fsync
+//!  | Persisted {batch}            |                                |
+//!  |----------------------------->|                                |
+//!  |           Answer {request}   |                                |
+//!  |<-----------------------------|                                |
+//! ```
+//!
+//! While a batch is on its way to the disk the next one gathers. A write that changed nothing waits like
+//! any other: what it found may itself not be durable yet.
+//!
+//! Reading order: [`input`], [`output`], [`write`], [`replica`], [`limits`].
+
+pub mod input;
+
+pub mod output;
+
+pub mod write;
+
+pub mod replica;
+
+pub mod limits;

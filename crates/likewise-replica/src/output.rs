@@ -1,0 +1,41 @@
+//! Everything that a replica can want done.
+
+use likewise_state::delta::Delta;
+
+use crate::write::{Outcome, RequestId};
+
+/// The number of a batch: 1, 2, 3 and so on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BatchId(pub u64);
+
+/// Something to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Make this durable, then say [`Persisted`](crate::input::Input::Persisted). An empty delta asks only
+    /// whether all batches before it are durable.
+    Persist {
+        /// The number of the batch, one more than that of the batch before.
+        batch: BatchId,
+        /// What to keep.
+        delta: Delta,
+    },
+    /// Tell the client.
+    Answer {
+        /// The request.
+        request: RequestId,
+        /// What came of it.
+        answer: Answer,
+    },
+}
+
+/// What came of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What came of each write, in their order. All of it is durable.
+    Done(Vec<Outcome>),
+    /// Too much is waiting for the disk: nothing was done, and the client should come again.
+    Overloaded,
+    /// The journal can't take writes. Nothing was done, or what was done may yet be lost: the client
+    /// should repeat the request, which is safe.
+    Unavailable,
+}

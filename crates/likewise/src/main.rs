@@ -1,0 +1,2 @@
+//! Likewise.
+fn main() {}
