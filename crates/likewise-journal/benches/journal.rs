@@ -84,7 +84,7 @@ fn recovery(folder: &Path, likes: usize, snapshot: bool) {
     for start in (0..likes).step_by(BATCH) {
         let delta = delta(start..likes.min(start + BATCH));
         if snapshot {
-            state.merge(&delta);
+            state.merge_delta(&delta);
         } else {
             journal.commit([&delta]).expect("the commit is durable");
         }

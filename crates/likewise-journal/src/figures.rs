@@ -1,5 +1,6 @@
 //! What the journal has done so far, for metrics.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counters since the start of the process, and gauges (marked so) of now.
@@ -25,4 +26,20 @@ pub struct Figures {
     pub snapshots: u64,
     /// Gauge: the segment files in use.
     pub segments: u64,
+}
+
+/// Where a writer puts its figures for others to read, also after it has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<Mutex<Figures>>);
+
+impl Board {
+    /// The figures, at most one group commit old.
+    #[must_use]
+    pub fn read(&self) -> Figures {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self, figures: Figures) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+    }
 }

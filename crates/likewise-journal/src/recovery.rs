@@ -294,7 +294,7 @@ fn merge(
         let delta = Delta::decode(delta.to_vec())
             .map_err(|error| contents.corrupt(offset, Corruption::Content(error)))?;
         entries += delta.len() as u64;
-        state.merge(&delta);
+        state.merge_delta(&delta);
     }
     Ok(entries)
 }

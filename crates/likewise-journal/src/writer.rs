@@ -12,9 +12,9 @@
 //! bound what is outstanding (the replica does), also while a full disk holds everything up.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use likewise_state::state::State;
 
 use crate::disk::Disk;
 use crate::error::JournalError;
-use crate::figures::Figures;
+use crate::figures::{Board, Figures};
 use crate::journal::{Durability, Journal};
 use crate::limits::{
     GROUP_BYTES_MAX, SNAPSHOT_RETRY, SNAPSHOT_RETRY_MAX, STALL_RETRY, SYNC_INTERVAL,
@@ -80,7 +80,7 @@ enum Message {
 #[derive(Debug)]
 pub struct Writer {
     sender: Sender<Message>,
-    figures: Arc<Mutex<Figures>>,
+    figures: Board,
     stop: Arc<AtomicBool>,
     /// Taken by `close`.
     thread: Option<JoinHandle<Result<(), JournalError>>>,
@@ -98,7 +98,8 @@ impl Writer {
         on_event: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel();
-        let figures = Arc::new(Mutex::new(journal.figures()));
+        let figures = Board::default();
+        figures.write(journal.figures());
         let stop = Arc::new(AtomicBool::new(false));
         let core = Core {
             journal,
@@ -139,10 +140,10 @@ impl Writer {
         thread.map_or(Ok(()), join)
     }
 
-    /// Counters and gauges, at most one group commit old.
+    /// Where the counters and gauges of this writer stand.
     #[must_use]
-    pub fn figures(&self) -> Figures {
-        *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn board(&self) -> Board {
+        self.figures.clone()
     }
 }
 
@@ -167,7 +168,7 @@ struct Core<D: Disk, F> {
     state: Arc<State>,
     on_event: F,
     sender: Sender<Message>,
-    figures: Arc<Mutex<Figures>>,
+    figures: Board,
     stop: Arc<AtomicBool>,
     pending: VecDeque<(BatchId, Delta)>,
     /// Since the disk was found full: when to try again.
@@ -383,6 +384,6 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
     fn publish(&mut self) {
         let (commit_last, commit_total) = self.commits;
         let figures = Figures { commit_last, commit_total, ..self.journal.figures() };
-        *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+        self.figures.write(figures);
     }
 }

@@ -37,7 +37,8 @@ impl State {
     /// The whole state in chunks of at most [`CHUNK_BYTES_MAX`] bytes. Others may write meanwhile: each
     /// slot is as it was at some moment after the start, which is all that merging asks for.
     pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
-        let mut stream = Stream { state: self, numbers: Vec::new(), named: 0, chunk: Chunk::default() };
+        let mut stream =
+            Stream { state: self, numbers: Vec::new(), named: 0, chunk: Chunk::default() };
         let mut ready = Vec::new().into_iter();
         let mut slots = 0..SLOTS;
         std::iter::from_fn(move || {
@@ -184,9 +185,8 @@ impl<'a> ChunkLoader<'a> {
             let head = reader.varint()?;
             number = number.saturating_add(head >> 1);
             let known = usize::try_from(number).ok().and_then(|at| self.users.get(at));
-            let user = *known.ok_or(reader.error(DecodeCause::UnknownUser(number)))?;
-            let length =
-                if head & 1 == 1 { reader.length()? } else { CausalLength::LIKED_ONCE };
+            let user = *known.ok_or_else(|| reader.error(DecodeCause::UnknownUser(number)))?;
+            let length = if head & 1 == 1 { reader.length()? } else { CausalLength::LIKED_ONCE };
             group.push((user, length));
         }
         Ok(())

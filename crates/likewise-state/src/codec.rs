@@ -111,7 +111,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
-        let byte = *self.bytes.get(self.offset).ok_or(self.error(DecodeCause::Truncated))?;
+        let byte =
+            *self.bytes.get(self.offset).ok_or_else(|| self.error(DecodeCause::Truncated))?;
         self.offset += 1;
         Ok(byte)
     }
@@ -136,7 +137,7 @@ impl<'a> Reader<'a> {
     fn text(&mut self, len: u64) -> Result<&'a str, DecodeError> {
         let rest = &self.bytes[self.offset..];
         let len = usize::try_from(len).ok().filter(|&len| len <= rest.len());
-        let text = &rest[..len.ok_or(self.error(DecodeCause::Truncated))?];
+        let text = &rest[..len.ok_or_else(|| self.error(DecodeCause::Truncated))?];
         let text = std::str::from_utf8(text).map_err(|_| self.error(DecodeCause::NotUtf8))?;
         self.offset += text.len();
         Ok(text)
@@ -171,7 +172,7 @@ impl<'a> Reader<'a> {
             .ok()
             .and_then(CausalLength::new)
             .filter(|&length| length != CausalLength::UNTOUCHED)
-            .ok_or(self.error(DecodeCause::Length(n)))
+            .ok_or_else(|| self.error(DecodeCause::Length(n)))
     }
 }
 

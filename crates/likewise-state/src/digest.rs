@@ -34,6 +34,15 @@ impl DigestKey {
         Self(bytes)
     }
 
+    /// The key of a cluster without a secret, made of its name: equal on all its nodes, and no secret to
+    /// whoever knows the name.
+    #[must_use]
+    pub fn of_cluster(name: &str) -> Self {
+        let mut hasher = SipHasher24::new_with_key(b"likewise digests");
+        hasher.write(name.as_bytes());
+        Self(hasher.finish128().as_u128().to_le_bytes())
+    }
+
     /// A keyed hash of a post id, of which the slot is the remainder.
     pub(crate) fn slot(&self, post: &[u8]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);

@@ -93,12 +93,11 @@ impl<'a> Kind<'a> {
     /// Checks the length and the characters of `text`.
     pub fn new(text: &'a str) -> Result<Self, IdError> {
         check_length("kind", text, KIND_BYTES_MAX)?;
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
         match text.chars().find(|&c| !allowed(c)) {
             None => Ok(Self(text)),
-            Some(character) => {
-                Err(IdError::KindCharacter { kind: text.to_owned(), character })
-            }
+            Some(character) => Err(IdError::KindCharacter { kind: text.to_owned(), character }),
         }
     }
 
@@ -151,10 +150,9 @@ impl fmt::Display for IdError {
                 f,
                 "{field} has {bytes} bytes: give it at most {bytes_max}, for example by hashing it"
             ),
-            Self::KindCharacter { kind, character } => write!(
-                f,
-                "kind {kind:?} holds {character:?}: use only a to z, 0 to 9, '_' and '-'"
-            ),
+            Self::KindCharacter { kind, character } => {
+                write!(f, "kind {kind:?} holds {character:?}: use only a to z, 0 to 9, '_' and '-'")
+            }
         }
     }
 }

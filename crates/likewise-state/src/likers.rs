@@ -128,7 +128,9 @@ impl Likers {
             return liked.map(|user| (user, CausalLength::LIKED_ONCE)).collect();
         }
         let once = liked.filter(|&user| many.longer_at(user).is_err());
-        once.map(|user| (user, CausalLength::LIKED_ONCE)).chain(many.longer.iter().copied()).collect()
+        once.map(|user| (user, CausalLength::LIKED_ONCE))
+            .chain(many.longer.iter().copied())
+            .collect()
     }
 }
 

@@ -124,7 +124,8 @@ impl<'a> Entries<'a> {
             0 => {}
             len => self.post = Some((self.reader.post(len)?, self.reader.kind()?)),
         }
-        let (post, kind) = self.post.ok_or(self.reader.error(DecodeCause::NothingBefore))?;
+        let (post, kind) =
+            self.post.ok_or_else(|| self.reader.error(DecodeCause::NothingBefore))?;
         let user = self.reader.user()?;
         Ok((Like { post, kind, user }, self.reader.varint()?))
     }

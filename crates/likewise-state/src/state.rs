@@ -7,8 +7,8 @@
 //! The state may be shared between threads: readers take a slot's lock for reading, writers for writing,
 //! and a user's name is looked up under a slot's lock but never the other way round.
 
-use std::collections::{BinaryHeap, btree_map::BTreeMap};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, btree_map::BTreeMap};
 use std::hash::Hasher;
 
 use parking_lot::RwLock;
@@ -227,9 +227,11 @@ impl State {
         let mut kept: BinaryHeap<Reverse<(u64, Reverse<String>)>> = BinaryHeap::new();
         for lock in &self.slots {
             for (count, post) in lock.read().counts(kind) {
-                let least = kept.peek().map(|Reverse((count, Reverse(post)))| (*count, post.as_str()));
+                let least =
+                    kept.peek().map(|Reverse((count, Reverse(post)))| (*count, post.as_str()));
                 let is_full = kept.len() == limit;
-                let is_less = least.is_none_or(|(least, of)| count < least || count == least && post > of);
+                let is_less =
+                    least.is_none_or(|(least, of)| count < least || count == least && post > of);
                 if count == 0 || is_full && is_less {
                     continue;
                 }
@@ -247,7 +249,8 @@ impl State {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let slots = self.slots.iter().map(|lock| lock.read());
-        let of_slots = slots.map(|slot| Totals { posts: slot.len() as u64, likes: slot.likes, users: 0 });
+        let of_slots =
+            slots.map(|slot| Totals { posts: slot.len() as u64, likes: slot.likes, users: 0 });
         let sum = of_slots.fold(Totals::default(), |sum, slot| Totals {
             posts: sum.posts + slot.posts,
             likes: sum.likes + slot.likes,
@@ -302,8 +305,7 @@ impl State {
             let likers = slot.find_or_insert(hash, post, kind, &self.keys.table);
             let before = likers.length(user);
             if after > before {
-                let change =
-                    self.entry(&hasher, user, after) - self.entry(&hasher, user, before);
+                let change = self.entry(&hasher, user, after) - self.entry(&hasher, user, before);
                 likers.raise(user, before, after, change, |user, length| {
                     self.entry(&hasher, user, length)
                 });

@@ -27,7 +27,7 @@ fn run(disk: &MemoryDisk, durability: Durability, sizes: &[usize], promises: &mu
         let numbers = promises.submitted..promises.submitted + size;
         promises.submitted = numbers.end;
         let delta = delta_of(numbers.clone());
-        state.merge(&delta);
+        state.merge_delta(&delta);
         if journal.commit([&delta]).is_err() {
             return;
         }

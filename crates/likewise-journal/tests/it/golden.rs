@@ -24,7 +24,7 @@ fn version_1_is_written_as_ever() {
     let disk = MemoryDisk::default();
     let (mut journal, state, _) = open(&disk).unwrap();
     let deltas = [delta_of(0..2), delta_of([2])];
-    deltas.iter().for_each(|delta| assert!(state.merge(delta) > 0));
+    deltas.iter().for_each(|delta| assert!(state.merge_delta(delta) > 0));
     journal.commit(&deltas).unwrap();
     commit(&mut journal, &state, 3..4);
     take_snapshot(&mut journal, &state);

@@ -90,7 +90,7 @@ fn written(records: usize) -> MemoryDisk {
 fn commit<D: Disk>(journal: &mut Journal<D>, state: &State, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let delta = delta(number);
-        state.merge(&delta);
+        state.merge_delta(&delta);
         journal.commit([&delta]).unwrap();
     }
 }

@@ -31,7 +31,7 @@ impl Node {
 
     fn submit(&self, number: usize) {
         let delta = delta(number);
-        self.state.merge(&delta);
+        self.state.merge_delta(&delta);
         self.writer.submit(BatchId(number as u64), delta);
     }
 
@@ -92,7 +92,7 @@ fn waiting_batches_share_a_commit_and_a_barrier_waits_for_those_before_it() {
     node.wait_persisted(5001);
     let state = node.state.clone();
     let writer = node.writer;
-    let figures = writer.figures();
+    let figures = writer.board().read();
     assert_eq!(figures.entries, 5000);
     assert!(figures.commits < 5000 && figures.syncs <= figures.commits, "{figures:?}");
     assert!(figures.commit_total >= figures.commit_last);
@@ -164,7 +164,7 @@ fn the_interval_syncs_by_itself_also_after_the_last_write() {
     node.wait_persisted(19);
     let deadline = Instant::now() + Duration::from_secs(20);
     // Nothing more is submitted: the sync comes from the deadline alone.
-    while node.writer.figures().syncs == 0 {
+    while node.writer.board().read().syncs == 0 {
         assert!(Instant::now() < deadline, "no sync came");
         std::thread::yield_now();
     }
@@ -183,7 +183,7 @@ fn without_durability_nothing_is_synced_until_the_end() {
     node.wait_persisted(9);
     node.writer.submit(BatchId(10), Delta::default());
     node.wait_persisted(10);
-    assert_eq!(node.writer.figures().syncs, 0);
+    assert_eq!(node.writer.board().read().syncs, 0);
     node.writer.close().unwrap();
     assert_holds_exactly(&open(&all_lost(&disk)).unwrap().1, 10);
 }
@@ -209,7 +209,7 @@ fn snapshots_come_by_themselves_and_old_files_go() {
         };
         assert!(bytes > 0);
     }
-    let figures = node.writer.figures();
+    let figures = node.writer.board().read();
     node.writer.close().unwrap();
     assert!(figures.snapshots >= 3, "{figures:?}");
     assert!(names(&disk, ".snap").len() >= 2);
