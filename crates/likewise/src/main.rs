@@ -1,2 +1,52 @@
-//! Likewise.
-fn main() {}
+//! The `likewise` program: reads the command line, runs the command, answers with an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use likewise::args::{Args, Command, ServeArgs};
+use likewise::banner::Banner;
+use likewise::config::LogFormat;
+use likewise::{Config, Server, commands, logging, signals};
+
+fn main() -> ExitCode {
+    logging::abort_on_panic();
+    let (code, error) = match Args::from_command_line().command {
+        Command::Serve(args) => match Config::load(&args.settings, args.config.as_deref()) {
+            Ok(config) => (1, serve(config, &args).err()),
+            Err(error) => (2, Some(error.into())),
+        },
+        command => match commands::run(&command) {
+            Ok(()) => (0, None),
+            Err(error) => (error.exit_code(), Some(error.into())),
+        },
+    };
+    let Some(error) = error else { return ExitCode::SUCCESS };
+    // Nobody is left to be told if standard error is gone.
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+    ExitCode::from(code)
+}
+
+#[tokio::main]
+async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
+    let started = Instant::now();
+    logging::start(&config);
+    tracing::debug!(?config, file = ?args.config, "effective settings");
+    let shutdown = signals::shutdown()?;
+    let server = Server::bind(config.clone()).await?;
+    let banner = Banner {
+        name: &config.name,
+        address: server.http_address(),
+        data: config.data.as_deref(),
+        recovery: server.recovery(),
+        totals: server.node().state().totals(),
+        took: started.elapsed(),
+    };
+    match config.log_format {
+        LogFormat::Human => write!(std::io::stderr(), "{banner}")?,
+        LogFormat::Json => banner.log(),
+    }
+    server.run(shutdown).await?;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The command line as typed. What the settings of `serve` mean is the matter of [`crate::config`].
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::Settings;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage or settings, 3 node unreachable";
+
+/// A likes service without a leader: every like counts once, wherever and however often it arrives.
+#[derive(Debug, Parser)]
+#[command(name = "likewise", version, after_help = EXIT_CODES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a node
+    Serve(ServeArgs),
+    /// Like a post
+    Like(WriteArgs),
+    /// Take a like back
+    Unlike(WriteArgs),
+    /// Show how many users like each post
+    Count(CountArgs),
+    /// List the users who like a post, one a line
+    Users(UsersArgs),
+    /// List the most liked posts
+    Top(TopArgs),
+    /// Write likes from a file of NDJSON, as `export` makes it
+    Import(ImportArgs),
+    /// Write all likes to a file of NDJSON, from which `import` restores them exactly
+    Export(ExportArgs),
+    /// Measure a node. It writes likes of posts whose names start with `bench-`
+    Bench(BenchArgs),
+    /// Ask whether a node is ready; exit code 0 if it is
+    Health(HealthArgs),
+}
+
+/// `likewise serve`
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// TOML file of settings, named as the flags are; flags and variables go over it
+    #[arg(long, env = "LIKEWISE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The settings of the node.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Where the node is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NodeArgs {
+    /// Where the node is
+    #[arg(long, env = "LIKEWISE_URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+}
+
+/// `likewise like` and `likewise unlike`
+#[derive(Debug, clap::Args)]
+pub struct WriteArgs {
+    /// The post
+    pub post: String,
+    /// The user
+    pub user: String,
+    /// Version of the like that you last saw, which makes it safe to repeat the command at any time
+    #[arg(long, value_name = "VERSION")]
+    pub seen: Option<u32>,
+    /// Kind of the like
+    #[arg(long, default_value = "like")]
+    pub kind: String,
+    /// Print the node's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise count`
+#[derive(Debug, clap::Args)]
+pub struct CountArgs {
+    /// The posts
+    #[arg(required = true, value_name = "POST")]
+    pub posts: Vec<String>,
+    /// Kind of the likes
+    #[arg(long, default_value = "like")]
+    pub kind: String,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise users`
+#[derive(Debug, clap::Args)]
+pub struct UsersArgs {
+    /// The post
+    pub post: String,
+    /// Kind of the likes
+    #[arg(long, default_value = "like")]
+    pub kind: String,
+    /// Print a JSON text a line, which keeps apart users whose ids hold line breaks
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise top`
+#[derive(Debug, clap::Args)]
+pub struct TopArgs {
+    /// How many posts
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    pub limit: u32,
+    /// Kind of the likes
+    #[arg(long, default_value = "like")]
+    pub kind: String,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise import`
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The file, or `-` for standard input
+    pub file: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise export`
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The file, or `-` for standard output
+    pub file: PathBuf,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise bench`
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Connections at once
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// Seconds for each kind of request
+    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub seconds: u32,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise health`
+#[derive(Debug, clap::Args)]
+pub struct HealthArgs {
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+impl Args {
+    /// Reads the command line of this process; on wrong usage says so and ends it with exit code 2.
+    #[must_use]
+    pub fn from_command_line() -> Self {
+        let matches = command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The command line, with the real defaults of the settings in the help.
+#[must_use]
+pub fn command() -> clap::Command {
+    let defaults = Settings::defaults().table();
+    Args::command().mut_subcommand("serve", |serve| {
+        serve.mut_args(|arg| {
+            let Some(value) = arg.get_long().and_then(|long| defaults.get(long)) else { return arg };
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            arg.help(format!("{help} [default: {value}]")).hide_env_values(true)
+        })
+    })
+}

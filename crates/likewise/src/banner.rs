@@ -1,0 +1,80 @@
+//! What a person sees when a node starts: where it is, what it remembers, what to type next.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use likewise_journal::recovery::Recovery;
+use likewise_state::state::Totals;
+
+/// The banner; printed by its `Display`.
+pub struct Banner<'a> {
+    /// The name of the node.
+    pub name: &'a str,
+    /// The address that it serves.
+    pub address: SocketAddr,
+    /// The data folder, or `None` for a node in memory.
+    pub data: Option<&'a Path>,
+    /// What was found there.
+    pub recovery: Option<&'a Recovery>,
+    /// What is known now.
+    pub totals: Totals,
+    /// How long the start took.
+    pub took: Duration,
+}
+
+/// The URL of a node on this machine that listens on `address`, also where that is every address.
+#[must_use]
+pub fn url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = url(self.address);
+        writeln!(f, "likewise {} · node {}", env!("CARGO_PKG_VERSION"), self.name)?;
+        writeln!(f, "  serving  {url}")?;
+        match (self.data, self.recovery) {
+            (Some(folder), Some(recovery)) => {
+                write!(f, "  data     {} · ", folder.display())?;
+                self.recovered(recovery, f)?;
+            }
+            (Some(folder), None) => writeln!(f, "  data     {}", folder.display())?,
+            (None, _) => writeln!(f, "  data     in memory: likes are gone when the node stops")?,
+        }
+        writeln!(f, "  try      curl -X PUT {url}/v1/posts/hello/likes/you")?;
+        writeln!(f, "  ready in {} ms", self.took.as_millis())
+    }
+}
+
+impl Banner<'_> {
+    fn recovered(&self, recovery: &Recovery, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if recovery.created {
+            return writeln!(f, "new");
+        }
+        let Totals { posts, likes, users } = self.totals;
+        write!(f, "recovered {likes} likes of {posts} posts by {users} users")?;
+        match &recovery.snapshot {
+            Some(file) => writeln!(f, " from {file} and {} journal records", recovery.records),
+            None => writeln!(f, " from {} journal records", recovery.records),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_a_node_on_every_address_can_be_typed() {
+        assert_eq!(url("0.0.0.0:80".parse().unwrap()), "http://127.0.0.1:80");
+        assert_eq!(url("[::]:80".parse().unwrap()), "http://[::1]:80");
+        assert_eq!(url("192.0.2.1:80".parse().unwrap()), "http://192.0.2.1:80");
+    }
+}

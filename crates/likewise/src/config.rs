@@ -1,0 +1,325 @@
+//! What was asked for and what it means: [`Settings`] as typed, [`Config`] as valid.
+//!
+//! A setting is one field of [`Settings`]: flag, variable, key in the file, help and default all come
+//! from it. [`Config::new`] is the only place that judges a value.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::builder::BoolishValueParser;
+use likewise_journal::journal::Durability;
+use likewise_journal::limits::NODE_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+
+use crate::http::ServeLimits;
+
+/// The settings of `likewise serve` as somebody wrote them: any may be missing, none is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Name of this node in answers, logs and the data folder; the host's name unless given
+    #[arg(long, env = "LIKEWISE_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Address and port to serve HTTP on; port 0 takes a free one
+    #[arg(long, env = "LIKEWISE_HTTP", value_name = "ADDRESS")]
+    pub http: Option<String>,
+
+    /// Folder that keeps the likes; made where there is none
+    #[arg(long, env = "LIKEWISE_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+
+    /// Keep nothing on disk, whatever the data folder is
+    #[arg(
+        long,
+        env = "LIKEWISE_IN_MEMORY",
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub in_memory: Option<bool>,
+
+    /// What an acknowledged like outlives: power loss (always), power loss after 100 ms (interval), a
+    /// crash of the process (never)
+    #[arg(long, env = "LIKEWISE_DURABILITY", value_name = "WHEN")]
+    pub durability: Option<String>,
+
+    /// Name of the cluster, the same on all its nodes: post digests are comparable within it
+    #[arg(long, env = "LIKEWISE_CLUSTER_NAME", value_name = "NAME")]
+    pub cluster_name: Option<String>,
+
+    /// Client connections at once; more wait to be accepted
+    #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
+    pub connections_max: Option<u32>,
+
+    /// Logs for people (human) or for programs (json)
+    #[arg(long, env = "LIKEWISE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// What to log: a level, or a filter such as `info,likewise::node=debug`
+    #[arg(long, env = "LIKEWISE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line of text an event, in colours on a terminal.
+    Human,
+    /// A JSON object an event.
+    Json,
+}
+
+/// The valid settings of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The name of the node.
+    pub name: String,
+    /// The address that clients reach.
+    pub http: SocketAddr,
+    /// The folder that keeps the likes, or `None` to keep nothing.
+    pub data: Option<PathBuf>,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
+    /// The name of the cluster, from which the keys of digests come.
+    pub cluster_name: String,
+    /// Client connections at once.
+    pub connections_max: usize,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+}
+
+/// Why settings make no configuration.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file can't be read.
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or holds a key or a type that no setting has.
+    Parse {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1, where it is known.
+        line: Option<usize>,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A setting has a value that means nothing.
+    Value {
+        /// The setting, as in the file.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+impl Settings {
+    /// What holds where nothing is said.
+    #[must_use]
+    pub fn defaults() -> Self {
+        Self {
+            name: Some(host_name()),
+            http: Some("127.0.0.1:8080".to_owned()),
+            data: Some(PathBuf::from("./likewise-data")),
+            in_memory: Some(false),
+            durability: Some("always".to_owned()),
+            cluster_name: Some("likewise".to_owned()),
+            connections_max: Some(10_000),
+            log_format: Some("human".to_owned()),
+            log: Some("info".to_owned()),
+        }
+    }
+
+    /// Reads a file of settings.
+    ///
+    /// # Errors
+    /// Where it can't be read, is not TOML or holds a key that is no setting.
+    pub fn from_file(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            file: file.to_owned(),
+            line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
+            problem: error.message().replace('\n', ", "),
+        })
+    }
+
+    /// The settings as a table of those that are set.
+    ///
+    /// # Panics
+    /// Never: all fields are texts, numbers and truth values.
+    #[must_use]
+    pub fn table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("texts, numbers and truth values fit a table")
+    }
+
+    /// These settings, with every one that `above` sets replaced.
+    ///
+    /// # Panics
+    /// Never: both tables came from settings.
+    #[must_use]
+    pub fn overlaid(&self, above: &Self) -> Self {
+        let mut table = self.table();
+        table.extend(above.table());
+        table.try_into().expect("a union of two tables of settings is one")
+    }
+}
+
+/// The host's name, which tells the nodes of a cluster apart without anybody choosing.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    match name.nodename().to_str() {
+        Ok(name) if !name.is_empty() => name.to_owned(),
+        _ => "likewise".to_owned(),
+    }
+}
+
+impl Config {
+    /// Overlays what was typed over the file over the defaults, and judges the result.
+    ///
+    /// # Errors
+    /// The first value that means nothing, or what is wrong with the file.
+    pub fn load(typed: &Settings, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = file.map(Settings::from_file).transpose()?.unwrap_or_default();
+        Self::new(Settings::defaults().overlaid(&file).overlaid(typed))
+    }
+
+    /// Judges settings; a missing one is at its default.
+    ///
+    /// # Errors
+    /// The first value that means nothing.
+    ///
+    /// # Panics
+    /// Never: the defaults set every field.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let settings = Settings::defaults().overlaid(&settings);
+        let set = "the defaults set every field";
+        let in_memory = settings.in_memory.expect(set);
+        let data = settings.data.expect(set);
+        let connections_max = settings.connections_max.expect(set);
+        if connections_max == 0 {
+            return Err(invalid("connections-max", 0, "use a number from 1 on"));
+        }
+        if data.as_os_str().is_empty() && !in_memory {
+            return Err(invalid("data", "", "name a folder, or set in-memory"));
+        }
+        Ok(Self {
+            name: name("name", settings.name.expect(set))?,
+            http: http(&settings.http.expect(set))?,
+            data: (!in_memory).then_some(data),
+            durability: durability(&settings.durability.expect(set))?,
+            cluster_name: name("cluster-name", settings.cluster_name.expect(set))?,
+            connections_max: connections_max as usize,
+            log_format: log_format(&settings.log_format.expect(set))?,
+            log: log(settings.log.expect(set))?,
+        })
+    }
+
+    /// A node for a test: on a free port, with its likes in `data` or in memory.
+    ///
+    /// # Panics
+    /// Never: these settings are valid.
+    #[must_use]
+    pub fn for_tests(data: Option<PathBuf>) -> Self {
+        let settings = Settings {
+            name: Some("test-node".to_owned()),
+            http: Some("127.0.0.1:0".to_owned()),
+            in_memory: Some(data.is_none()),
+            data,
+            ..Settings::default()
+        };
+        Self::new(settings).expect("the settings of tests are valid")
+    }
+
+    /// The bounds of the HTTP server.
+    #[must_use]
+    pub fn serve_limits(&self) -> ServeLimits {
+        ServeLimits { connections_max: self.connections_max, ..ServeLimits::default() }
+    }
+}
+
+fn invalid(setting: &'static str, value: impl ToString, remedy: &str) -> ConfigError {
+    ConfigError::Value { setting, value: value.to_string(), remedy: remedy.to_owned() }
+}
+
+fn name(setting: &'static str, value: String) -> Result<String, ConfigError> {
+    let fits = !value.is_empty() && value.len() <= NODE_BYTES_MAX;
+    if fits && !value.contains(char::is_control) {
+        return Ok(value);
+    }
+    let remedy = format!("use 1 to {NODE_BYTES_MAX} bytes of text without control characters");
+    Err(invalid(setting, value, &remedy))
+}
+
+fn http(value: &str) -> Result<SocketAddr, ConfigError> {
+    let remedy = "use an IP address and a port, such as 127.0.0.1:8080 or [::]:8080";
+    // The one name that everybody tries.
+    let address = match value.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => value.to_owned(),
+    };
+    address.parse().map_err(|_| invalid("http", value, remedy))
+}
+
+fn durability(value: &str) -> Result<Durability, ConfigError> {
+    match value {
+        "always" => Ok(Durability::Always),
+        "interval" => Ok(Durability::Interval),
+        "never" => Ok(Durability::Never),
+        _ => Err(invalid("durability", value, "use always, interval or never")),
+    }
+}
+
+fn log_format(value: &str) -> Result<LogFormat, ConfigError> {
+    match value {
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(invalid("log-format", value, "use human or json")),
+    }
+}
+
+fn log(value: String) -> Result<String, ConfigError> {
+    let remedy = "use error, warn, info, debug or trace, or a list such as info,likewise::node=debug";
+    match value.parse::<tracing_subscriber::filter::Targets>() {
+        Ok(_) => Ok(value),
+        Err(_) => Err(invalid("log", value, remedy)),
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { file, source } => write!(
+                f,
+                "can't read the settings file {}: {source}; check the path that --config or LIKEWISE_CONFIG gives",
+                file.display()
+            ),
+            Self::Parse { file, line, problem } => {
+                write!(f, "settings file {}", file.display())?;
+                line.map_or(Ok(()), |line| write!(f, ", line {line}"))?;
+                write!(f, ": {problem}")
+            }
+            Self::Value { setting, value, remedy } => write!(f, "{setting} is {value:?}: {remedy}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            Self::Parse { .. } | Self::Value { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every bound of the HTTP side, each with the sentence that says what happens at it.
+//!
+//! Tests make some of them small; nothing else changes them but the number of connections.
+
+use std::time::Duration;
+
+/// Connections open at once. One more is answered 503 and closed.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// Requests being worked on at once. One more is answered 503.
+pub const REQUESTS_MAX: usize = 4_096;
+
+/// Bulk requests at once. One more is answered 503: each keeps some chunks of likes in memory.
+pub const BULK_REQUESTS_MAX: usize = 8;
+
+/// Scans of a long list at once. One more waits its turn, among the bounded requests.
+pub(crate) const SCANS_MAX: usize = 4;
+
+/// Bytes of path and query. Longer ones are answered 414. Two ids of the longest sort, with every byte
+/// percent-encoded, take 3 KiB.
+pub(crate) const URI_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of request head that a connection buffers. Longer ones are answered 431.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Headers of a request. More are answered 431.
+pub(crate) const HEADERS_MAX: usize = 64;
+
+/// Bytes of a JSON body. Longer ones are answered 413.
+pub(crate) const JSON_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a bulk body. Longer ones are answered 413, after the lines before the bound were accepted.
+pub(crate) const BULK_BYTES_MAX: u64 = 1 << 30;
+
+/// Bytes of one line of a bulk body. A longer line is rejected, and the rest goes on.
+pub(crate) const LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of one chunk of a bulk body on its way to the node.
+pub(crate) const CHUNK_BYTES_MAX: usize = 256 << 10;
+
+/// Chunks of one bulk request that wait for the disk. Reading goes on when the oldest is durable.
+pub(crate) const CHUNKS_IN_FLIGHT_MAX: usize = 2;
+
+/// Rejected lines that a bulk answer describes. Later ones are only counted.
+pub(crate) const LINE_ERRORS_MAX: usize = 100;
+
+/// Posts in one query. More are answered 400.
+pub(crate) const QUERY_POSTS_MAX: usize = 1_000;
+
+/// Users or posts on one page. More are answered 400.
+pub(crate) const PAGE_MAX: usize = 1_000;
+
+/// Users on a page of nobody's choice.
+pub(crate) const PAGE_DEFAULT: usize = 100;
+
+/// Posts in the answer to `/v1/top` of nobody's choice.
+pub(crate) const TOP_DEFAULT: usize = 10;
+
+/// Users that `GET /likes?detail=true` lists. Where there are more, `Likewise-Truncated` says so.
+pub(crate) const DETAIL_USERS_MAX: usize = 10_000;
+
+/// Likers beyond which listing them leaves the threads that serve the network.
+pub(crate) const SHORT_LIST_MAX: u64 = 1_000;
+
+/// What a server bears: how many at once, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// Connections open at once. One more is answered 503 and closed.
+    pub connections_max: usize,
+    /// Requests being worked on at once. One more is answered 503.
+    pub requests_max: usize,
+    /// Bulk requests at once. One more is answered 503.
+    pub bulk_requests_max: usize,
+    /// How long a connection may take to send the head of a request, counted from the end of the request
+    /// before it: so it is also how long a connection may idle. It is then closed without an answer.
+    pub head_time: Duration,
+    /// How long a JSON body may take to arrive. Then 408.
+    pub body_time: Duration,
+    /// How long a bulk body may stand still. Then 408.
+    pub bulk_idle_time: Duration,
+    /// How long the node may take to make a write durable. Then 503, with the outcome unknown.
+    pub write_time: Duration,
+    /// How long requests in flight may take to finish once the server stops. Then they are dropped.
+    pub drain_time: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: CONNECTIONS_MAX,
+            requests_max: REQUESTS_MAX,
+            bulk_requests_max: BULK_REQUESTS_MAX,
+            head_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(30),
+            bulk_idle_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(30),
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
