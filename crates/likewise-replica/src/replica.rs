@@ -17,12 +17,15 @@ pub struct Replica {
     journal: Journal,
     /// What has been merged since the last batch was handed out.
     gathered: Delta,
-    waiting: Vec<(RequestId, Vec<Outcome>)>,
+    waiting: Vec<Waiting>,
     last_batch: BatchId,
     /// Batches that the journal has not confirmed, oldest first, with the requests that wait for each.
-    batches: VecDeque<(BatchId, Vec<(RequestId, Vec<Outcome>)>)>,
+    batches: VecDeque<(BatchId, Vec<Waiting>)>,
     answers: VecDeque<(RequestId, Answer)>,
 }
+
+/// A request and what it will be told.
+type Waiting = (RequestId, Vec<Outcome>);
 
 /// What the journal can do at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
