@@ -1,5 +1,7 @@
 //! The protocol of one node: what is answered, when, and what a retry may not change.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod durability;
 mod seen;
 
