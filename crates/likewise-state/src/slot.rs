@@ -83,19 +83,19 @@ impl Slot {
     ) -> &mut Likers {
         let Self { keys, posts, .. } = self;
         let wanted = (post.as_str().as_bytes(), kind_bytes(kind));
-        let is_wanted = |post: &Post| key_at(keys, post.key) == wanted;
-        if posts.find(hash, is_wanted).is_none() {
-            let key = u32::try_from(keys.len()).expect("a slot's post ids are under 4 GiB");
-            reserve_an_eighth(keys, KEY_HEADER + wanted.0.len() + wanted.1.len());
-            keys.extend_from_slice(&(wanted.0.len() as u16).to_le_bytes());
-            keys.push(wanted.1.len() as u8);
-            keys.extend_from_slice(wanted.0);
-            keys.extend_from_slice(wanted.1);
-            let rehash = |post: &Post| table.hash(key_at(keys, post.key).0);
-            posts.insert_unique(hash, Post { key, likers: Likers::default() }, rehash);
-        }
-        let is_wanted = |post: &Post| key_at(keys, post.key) == wanted;
-        &mut posts.find_mut(hash, is_wanted).expect("it was found or has been inserted").likers
+        let absent = match posts.find_entry(hash, |post| key_at(keys, post.key) == wanted) {
+            Ok(found) => return &mut found.into_mut().likers,
+            Err(absent) => absent,
+        };
+        let key = u32::try_from(keys.len()).expect("a slot's post ids are under 4 GiB");
+        reserve_an_eighth(keys, KEY_HEADER + wanted.0.len() + wanted.1.len());
+        keys.extend_from_slice(&(wanted.0.len() as u16).to_le_bytes());
+        keys.push(wanted.1.len() as u8);
+        keys.extend_from_slice(wanted.0);
+        keys.extend_from_slice(wanted.1);
+        let rehash = |post: &Post| table.hash(key_at(keys, post.key).0);
+        let post = Post { key, likers: Likers::default() };
+        &mut absent.into_table().insert_unique(hash, post, rehash).into_mut().likers
     }
 
     /// The kinds of one post. O(kinds of the post): all of them share the table hash.

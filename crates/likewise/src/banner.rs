@@ -54,6 +54,20 @@ impl fmt::Display for Banner<'_> {
 }
 
 impl Banner<'_> {
+    /// The same as an event, for logs that a program reads.
+    pub fn log(&self) {
+        tracing::info!(
+            node = self.name,
+            url = url(self.address),
+            data = self.data.map(|folder| folder.display().to_string()),
+            likes = self.totals.likes,
+            posts = self.totals.posts,
+            users = self.totals.users,
+            milliseconds = self.took.as_millis() as u64,
+            "ready"
+        );
+    }
+
     fn recovered(&self, recovery: &Recovery, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if recovery.created {
             return writeln!(f, "new");

@@ -1,0 +1,128 @@
+//! The commands of a client, one function each: what was asked for goes to standard output and nothing
+//! else does.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::args::{Command, CountArgs, HealthArgs, TopArgs, UsersArgs, WriteArgs};
+use crate::client::{Client, ClientError, encoded};
+use crate::{load, transfer};
+
+/// Posts in one query; the node takes no more.
+const QUERY_POSTS_MAX: usize = 1_000;
+
+/// Users on one page; the node gives no more.
+const PAGE_MAX: usize = 1_000;
+
+/// Runs a command of a client.
+///
+/// # Errors
+/// Whatever kept it from being done.
+///
+/// # Panics
+/// On `serve`, which is no command of a client.
+pub fn run(command: &Command) -> Result<(), ClientError> {
+    match command {
+        Command::Serve(_) => unreachable!("serve is run by the program itself"),
+        Command::Like(args) => write(args, true),
+        Command::Unlike(args) => write(args, false),
+        Command::Count(args) => count(args),
+        Command::Users(args) => users(args),
+        Command::Top(args) => top(args),
+        Command::Import(args) => transfer::import(args),
+        Command::Export(args) => transfer::export(args),
+        Command::Bench(args) => load::bench::run(args),
+        Command::Health(args) => health(args),
+    }
+}
+
+/// Writes to standard output. Nobody reading on, as behind `| head`, is a good end.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), ClientError> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_ref()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(ClientError::file("write to standard output")),
+    }
+}
+
+fn write(args: &WriteArgs, like: bool) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let (post, user, kind) = (encoded(&args.post), encoded(&args.user), encoded(&args.kind));
+    let seen = args.seen.map_or_else(String::new, |seen| format!("&seen={seen}"));
+    let path = format!("/v1/posts/{post}/likes/{user}?kind={kind}{seen}");
+    let answer = if like { client.put(&path) } else { client.delete(&path) }?;
+    if args.json {
+        return print(format!("{answer}\n"));
+    }
+    // A write with an old `seen` may find that the user has changed their mind since.
+    let does = if answer["liked"] == true { "likes" } else { "does not like" };
+    let unchanged = if answer["changed"] == true { "" } else { ", as before" };
+    print(format!(
+        "{} {does} {}{unchanged}: {} likes, version {}\n",
+        args.user, args.post, answer["likes"], answer["version"],
+    ))
+}
+
+fn count(args: &CountArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let path = format!("/v1/query?kind={}", encoded(&args.kind));
+    for posts in args.posts.chunks(QUERY_POSTS_MAX) {
+        let body = json!({ "posts": posts }).to_string();
+        let answer = client.post(&path, "application/json", body.as_bytes())?;
+        print(counts(&client, &answer, args.json)?)?;
+    }
+    Ok(())
+}
+
+fn top(args: &TopArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let path = format!("/v1/top?kind={}&limit={}", encoded(&args.kind), args.limit);
+    let answer = client.get(&path)?;
+    print(counts(&client, &answer, args.json)?)
+}
+
+/// The posts of an answer with their counts, one a line.
+fn counts(client: &Client, answer: &Value, as_json: bool) -> Result<String, ClientError> {
+    let posts = array(client, answer, "posts")?;
+    let line = |entry: &Value| match as_json {
+        true => format!("{entry}\n"),
+        false => format!("{:>10}  {}\n", entry["likes"], entry["post"].as_str().unwrap_or_default()),
+    };
+    Ok(posts.iter().map(line).collect())
+}
+
+fn users(args: &UsersArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let (post, kind) = (encoded(&args.post), encoded(&args.kind));
+    let first = format!("/v1/posts/{post}/likes?kind={kind}&limit={PAGE_MAX}");
+    let mut path = first.clone();
+    loop {
+        let answer = client.get(&path)?;
+        let users = array(&client, &answer, "users")?;
+        let line = |user: &Value| match (args.json, user.as_str()) {
+            (false, Some(user)) => format!("{user}\n"),
+            _ => format!("{user}\n"),
+        };
+        print(users.iter().map(line).collect::<String>())?;
+        let Some(cursor) = answer["next"].as_str() else { return Ok(()) };
+        path = format!("{first}&cursor={}", encoded(cursor));
+    }
+}
+
+fn health(args: &HealthArgs) -> Result<(), ClientError> {
+    let answer = Client::new(&args.node.url)?.once("/readyz")?;
+    print(format!("{}\n", answer.trim_end()))
+}
+
+fn array<'a>(
+    client: &Client,
+    answer: &'a Value,
+    field: &str,
+) -> Result<&'a [Value], ClientError> {
+    let array = answer[field].as_array().map(Vec::as_slice);
+    array.ok_or_else(|| ClientError::Answer {
+        url: client.url().to_owned(),
+        answer: answer.to_string(),
+    })
+}

@@ -1,0 +1,228 @@
+//! Likes by the million in one request: read, parsed and made durable at the same time.
+//!
+//! ```text
+//! body ──> lines ──> chunk ──> node (on its way to the disk)
+//!                    chunk ──> node (the next one behind it)
+//!                    chunk     (being filled; reading waits when two are on their way)
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use likewise_replica::limits::WRITES_MAX;
+use likewise_replica::write::{Outcome, Writes};
+use likewise_state::length::Action;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::http::answers::{BulkAnswer, LineError};
+use crate::http::body::{broken, json};
+use crate::http::error::ApiError;
+use crate::http::limits::{
+    BULK_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, LINE_BYTES_MAX, LINE_ERRORS_MAX,
+};
+use crate::http::lines::{Lines, NumberedLine, WriteLine};
+use crate::http::parameters::Parameters;
+use crate::http::{Api, write_within};
+use crate::metrics::Shed;
+
+/// Writes many likes.
+///
+/// The body is NDJSON, one like a line. The answer comes once everything is durable. A line that is not
+/// valid rejects only itself. To repeat the request is safe.
+#[utoipa::path(
+    post, path = "/v1/likes", tag = "likes",
+    request_body(content = WriteLine<'static>, content_type = "application/x-ndjson",
+        description = "Lines of at most 4 KiB, each one such object; at most 1 GiB of them"),
+    responses((status = 200, description = "Done, and durable", body = BulkAnswer)),
+)]
+pub(crate) async fn write(
+    State(api): State<Api>,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, ApiError> {
+    Parameters::parse(&uri, &[])?;
+    let max = api.limits.bulk_requests_max;
+    let Ok(_permit) = api.bulk_requests.try_acquire() else {
+        api.metrics.count_shed(Shed::Bulk);
+        return Err(ApiError::TooMany { what: "bulk requests", max });
+    };
+    if body.size_hint().lower() > BULK_BYTES_MAX {
+        return Err(ApiError::BulkTooLarge);
+    }
+    let mut bulk = Bulk::new(&api);
+    let taken = bulk.take(body).await;
+    // What is on its way is waited for in any case, so that the answer counts it.
+    let landed = bulk.land_all().await;
+    match taken.and(landed) {
+        Ok(()) => Ok(json(&bulk.tally.answer())),
+        Err(error) => Err(error.midway(bulk.tally.accepted)),
+    }
+}
+
+/// One bulk request on its way.
+struct Bulk<'a> {
+    api: &'a Api,
+    writes: Writes,
+    sources: Vec<Source>,
+    in_flight: VecDeque<Flight>,
+    tally: Tally,
+}
+
+/// Where a write came from.
+#[derive(Clone, Copy)]
+struct Source {
+    line: u64,
+    action: Action,
+}
+
+/// A chunk that the node has.
+struct Flight {
+    task: JoinHandle<Result<Vec<Outcome>, ApiError>>,
+    sources: Vec<Source>,
+}
+
+impl<'a> Bulk<'a> {
+    fn new(api: &'a Api) -> Self {
+        Self {
+            api,
+            writes: Writes::default(),
+            sources: Vec::new(),
+            in_flight: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Reads the whole body and hands what it says to the node.
+    async fn take(&mut self, mut body: Body) -> Result<(), ApiError> {
+        let mut lines = Lines::default();
+        let mut bytes = 0;
+        while let Some(data) = self.next_data(&mut body, bytes).await? {
+            bytes += data.len() as u64;
+            if bytes > BULK_BYTES_MAX {
+                return Err(ApiError::BulkTooLarge);
+            }
+            let mut rest: &[u8] = &data;
+            while let Some(line) = lines.next(&mut rest) {
+                self.take_line(&line);
+                if self.chunk_is_full() {
+                    self.send().await?;
+                }
+            }
+        }
+        if let Some(line) = lines.last() {
+            self.take_line(&line);
+        }
+        self.send().await
+    }
+
+    async fn next_data(&self, body: &mut Body, bytes: u64) -> Result<Option<Bytes>, ApiError> {
+        let idle = self.api.limits.bulk_idle_time;
+        match timeout(idle, body.frame()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(frame)) => Ok(Some(frame.map_err(broken)?.into_data().unwrap_or_default())),
+            Err(_) => Err(ApiError::BodyTimeout { bytes, seconds: idle.as_secs() }),
+        }
+    }
+
+    /// Adds a line to the chunk, or to the errors.
+    fn take_line(&mut self, line: &NumberedLine<'_>) {
+        let result = match line.bytes {
+            Some(bytes) if bytes.trim_ascii().is_empty() => return,
+            Some(bytes) => WriteLine::parse(bytes),
+            None => Err(format!("the line has more than {LINE_BYTES_MAX} bytes: shorten it")),
+        };
+        let pushed = result.and_then(|write| {
+            self.writes.push(write.like()?, write.action(), write.seen());
+            self.sources.push(Source { line: line.number, action: write.action() });
+            Ok(())
+        });
+        if let Err(detail) = pushed {
+            self.tally.reject(line.number, detail);
+        }
+    }
+
+    fn chunk_is_full(&self) -> bool {
+        self.writes.len() >= WRITES_MAX || self.writes.bytes() + LINE_BYTES_MAX > CHUNK_BYTES_MAX
+    }
+
+    /// Hands the chunk to the node, once there is room for it there.
+    async fn send(&mut self) -> Result<(), ApiError> {
+        if self.writes.is_empty() {
+            return Ok(());
+        }
+        while self.in_flight.len() >= CHUNKS_IN_FLIGHT_MAX {
+            self.land().await?;
+        }
+        let writes = std::mem::take(&mut self.writes);
+        let (node, time) = (self.api.node.clone(), self.api.limits.write_time);
+        let task = tokio::spawn(async move { write_within(&node, writes, time).await });
+        let sources = std::mem::take(&mut self.sources);
+        self.in_flight.push_back(Flight { task, sources });
+        Ok(())
+    }
+
+    /// Waits for the oldest chunk.
+    async fn land(&mut self) -> Result<(), ApiError> {
+        let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
+        let outcomes =
+            flight.task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        for (outcome, source) in outcomes?.iter().zip(&flight.sources) {
+            match outcome {
+                Ok(written) => {
+                    self.tally.accepted += 1;
+                    self.tally.changed += u64::from(written.changed);
+                    self.api.metrics.count_operation(source.action, written);
+                }
+                Err(refusal) => self.tally.reject(source.line, refusal.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for all chunks, and answers with the first error.
+    async fn land_all(&mut self) -> Result<(), ApiError> {
+        let mut result = Ok(());
+        while !self.in_flight.is_empty() {
+            let landed = self.land().await;
+            result = result.and(landed);
+        }
+        result
+    }
+}
+
+/// What has come of the lines so far.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    changed: u64,
+    rejected: u64,
+    /// By line: a line may be refused after later ones were found bad.
+    errors: BTreeMap<u64, String>,
+}
+
+impl Tally {
+    fn reject(&mut self, line: u64, detail: String) {
+        self.rejected += 1;
+        self.errors.insert(line, detail);
+        if self.errors.len() > LINE_ERRORS_MAX {
+            self.errors.pop_last();
+        }
+    }
+
+    fn answer(self) -> BulkAnswer {
+        let errors = self.errors.into_iter();
+        BulkAnswer {
+            accepted: self.accepted,
+            changed: self.changed,
+            rejected: self.rejected,
+            errors: errors.map(|(line, detail)| LineError { line, detail }).collect(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The HTTP side of a node: every route, and the loop that accepts connections.
+//!
+//! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
+//! and [`body`] (what a request says), then the routes themselves: [`likes`], [`posts`], [`query`],
+//! [`bulk`], [`classic`], [`operate`]. [`observe`] is around each of them, [`serve`] around all, and
+//! [`openapi`] describes them.
+//!
+//! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
+//! state that the node shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, Uri};
+use axum::routing::{MethodRouter, get, post, put};
+use likewise_replica::write::{Outcome, Writes};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::http::error::ApiError;
+use crate::http::limits::SCANS_MAX;
+use crate::http::observe::{Observe, Shedding};
+use crate::metrics::Metrics;
+use crate::node::Node;
+
+mod limits;
+
+mod problem;
+
+mod error;
+
+mod parameters;
+
+mod body;
+
+mod answers;
+
+mod likes;
+
+mod posts;
+
+mod query;
+
+mod lines;
+
+mod bulk;
+
+mod classic;
+
+mod operate;
+
+mod observe;
+
+mod connections;
+
+mod openapi;
+
+pub use limits::ServeLimits;
+pub use openapi::openapi_json;
+
+/// The routes of a node, to be handed to [`serve`].
+pub struct Routes(Node);
+
+/// The routes of `node`.
+#[must_use]
+pub const fn router(node: Node) -> Routes {
+    Routes(node)
+}
+
+/// Serves `routes` on `listener` until `shutdown` is ready, then finishes the requests in flight, within
+/// a bound, and returns.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let api = Api::new(routes.0, limits);
+    let router = build(&api);
+    connections::accept(listener, router, &api, shutdown).await;
+}
+
+/// What all routes share. Cheap to clone.
+#[derive(Clone)]
+struct Api(Arc<Shared>);
+
+struct Shared {
+    node: Node,
+    limits: ServeLimits,
+    metrics: Metrics,
+    node_header: HeaderValue,
+    scans: Arc<Semaphore>,
+    bulk_requests: Semaphore,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Api {
+    fn new(node: Node, limits: ServeLimits) -> Self {
+        // A header holds less than a name may.
+        let name = utf8_percent_encode(node.name(), CONTROLS).to_string();
+        Self(Arc::new(Shared {
+            node_header: HeaderValue::from_str(&name).expect("what is left is printable ASCII"),
+            scans: Arc::new(Semaphore::new(SCANS_MAX)),
+            bulk_requests: Semaphore::new(limits.bulk_requests_max),
+            metrics: Metrics::new(node.clone()),
+            node,
+            limits,
+        }))
+    }
+
+    /// Does `writes` once they are durable, or says why not.
+    async fn write(&self, writes: Writes) -> Result<Vec<Outcome>, ApiError> {
+        write_within(&self.node, writes, self.limits.write_time).await
+    }
+
+    /// Runs a long look through the state where it holds up nobody. Only a few run at once.
+    async fn scan<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&likewise_state::state::State) -> T + Send + 'static,
+    ) -> T {
+        let permit = self.scans.clone().acquire_owned().await.expect("it is never closed");
+        let state = self.node.state().clone();
+        let scanned = tokio::task::spawn_blocking(move || {
+            // The permit goes with the work: it goes on when the client goes away.
+            let _permit = permit;
+            look(&state)
+        });
+        scanned.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+/// Does `writes`; where they are not durable after `time`, their outcome is unknown.
+async fn write_within(
+    node: &Node,
+    writes: Writes,
+    time: Duration,
+) -> Result<Vec<Outcome>, ApiError> {
+    match timeout(time, node.write(writes)).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(ApiError::Unanswered { seconds: time.as_secs() }),
+    }
+}
+
+/// All routes, each with what is around it.
+fn build(api: &Api) -> Router {
+    use Shedding::{AlwaysServed, Sheds};
+    let route = |template, shedding, methods: MethodRouter<Api>| {
+        let methods = methods.fallback(method_not_allowed);
+        (template, methods.layer(Observe::new(api, template, shedding)))
+    };
+    let routes = [
+        route(
+            "/v1/posts/{post}/likes/{user}",
+            Sheds,
+            put(likes::like).delete(likes::unlike).get(likes::read),
+        ),
+        route("/v1/posts/{post}/likes", Sheds, get(posts::likers)),
+        route("/v1/posts/{post}/reactions", Sheds, get(posts::reactions)),
+        route("/v1/posts/{post}", Sheds, get(posts::read)),
+        route("/v1/query", Sheds, post(query::query)),
+        route("/v1/likes", Sheds, post(bulk::write)),
+        route("/v1/top", Sheds, get(posts::top)),
+        route("/like", Sheds, post(classic::like)),
+        route("/likes", Sheds, get(classic::likes)),
+        route("/", Sheds, get(classic::node)),
+        route("/livez", AlwaysServed, get(operate::livez)),
+        route("/readyz", AlwaysServed, get(operate::readyz)),
+        route("/metrics", AlwaysServed, get(operate::metrics)),
+        route("/openapi.json", AlwaysServed, get(openapi::serve)),
+        route("/problems/{slug}", AlwaysServed, get(operate::problem)),
+    ];
+    let router = routes
+        .into_iter()
+        .fold(Router::new(), |router, (template, methods)| router.route(template, methods));
+    let unknown = MethodRouter::new().fallback(not_found);
+    let unknown = unknown.layer(Observe::new(api, "unknown", Sheds));
+    router.fallback_service(unknown.with_state(api.clone())).with_state(api.clone())
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::MethodNotAllowed { method, path: uri.path().to_owned() }
+}
+
+async fn not_found(State(_): State<Api>, uri: Uri) -> ApiError {
+    // A path may be long, and whoever sent it knows it.
+    ApiError::NotFound(uri.path().chars().take(200).collect())
+}

@@ -1,0 +1,95 @@
+//! The description of all routes, made from their code.
+
+use std::sync::LazyLock;
+
+use axum::http::Uri;
+use axum::response::Response;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::{Modify, OpenApi};
+
+use crate::http::error::{ApiError, PROBLEM_JSON, ProblemDocument};
+use crate::http::parameters::Parameters;
+use crate::http::{answers, bulk, classic, likes, lines, operate, posts, query};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Likewise",
+        description = "Counts likes, each exactly once, on any number of nodes without a leader. \
+            Every answer names its node in the header Likewise-Node. Every error is a problem (RFC 9457) \
+            whose type is stable; only a request that is no HTTP, or whose head is over 16 KiB or 64 headers, \
+            gets a bare 400 or 431.",
+    ),
+    servers((url = "/")),
+    tags(
+        (name = "likes", description = "To like, to unlike, to look"),
+        (name = "posts", description = "Counts and lists"),
+        (name = "original", description = "The interface of the service that Likewise grew out of"),
+        (name = "operation", description = "For those who look after the node"),
+    ),
+    paths(
+        likes::like, likes::unlike, likes::read, bulk::write,
+        posts::read, posts::reactions, posts::likers, posts::top, query::query,
+        classic::like, classic::likes, classic::node,
+        operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
+    ),
+    components(schemas(
+        ProblemDocument, answers::LineError, answers::TopPost, answers::FeedPost<'static>,
+        lines::WriteLine<'static>,
+    )),
+    modifiers(&Problems),
+)]
+struct Document;
+
+/// Adds to each operation that its errors are problems.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+            operations.into_iter().flatten().for_each(add_problem);
+        }
+    }
+}
+
+fn add_problem(operation: &mut Operation) {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response = ResponseBuilder::new()
+        .description("Not done, or not known to be done: the type says why")
+        .content(PROBLEM_JSON, content)
+        .build();
+    operation.responses.responses.insert("default".to_owned(), RefOr::T(response));
+}
+
+static JSON: LazyLock<String> = LazyLock::new(|| {
+    let document = Document::openapi().to_pretty_json();
+    document.expect("a description is always valid JSON") + "\n"
+});
+
+/// The description as JSON, as `/openapi.json` answers it.
+#[must_use]
+pub fn openapi_json() -> &'static str {
+    &JSON
+}
+
+/// Describes all routes, as OpenAPI 3.1.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operation",
+    responses((status = 200, description = "This document", content_type = "application/json")),
+)]
+pub(crate) async fn serve(uri: Uri) -> Result<Response, ApiError> {
+    Parameters::parse(&uri, &[])?;
+    Ok(document())
+}
+
+fn document() -> Response {
+    use axum::http::HeaderValue;
+    use axum::http::header::CONTENT_TYPE;
+    let mut response = Response::new(openapi_json().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,143 @@
+//! `likewise bench`: what a node gives to many clients at once, in a table.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::http::{Http, request};
+use super::{Measured, run as run_load};
+use crate::args::BenchArgs;
+use crate::client::{Client, ClientError};
+use crate::commands::print;
+
+/// Posts that the likes of one run go to.
+const POSTS: u64 = 1_000;
+
+/// Posts that one feed query names.
+const FEED_POSTS: u64 = 50;
+
+/// Likes in one bulk request.
+const BULK_LIKES: u64 = 10_000;
+
+/// Connections that send bulk requests; a node takes few of them at once.
+const BULK_CONNECTIONS: u32 = 4;
+
+/// A kind of request.
+#[derive(Clone, Copy)]
+enum Work {
+    Like,
+    Count,
+    Feed,
+    Bulk,
+}
+
+/// Runs `likewise bench`.
+///
+/// # Errors
+/// Where the node can't be reached or refuses.
+pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    client.once("/livez")?;
+    let address = resolve(&client)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ClientError::file("start the load"))?;
+    let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let post = format!("bench-{milliseconds}");
+    print(format!(
+        "{}: {} connections, {} s each; this writes likes of posts that begin with {post}\n\n\
+         | requests | a second | p50 | p99 |\n|---|---:|---:|---:|\n",
+        client.url(),
+        args.connections,
+        args.seconds
+    ))?;
+    for (name, work, each) in [
+        ("single likes", Work::Like, 1),
+        ("counts", Work::Count, 1),
+        ("feed queries of 50 posts", Work::Feed, 1),
+        ("bulk likes, 10,000 a request", Work::Bulk, BULK_LIKES),
+    ] {
+        let connections = match work {
+            Work::Bulk => args.connections.min(BULK_CONNECTIONS),
+            _ => args.connections,
+        };
+        let measured = runtime
+            .block_on(measure(address, &post, work, connections, args.seconds))
+            .map_err(ClientError::file(format!("measure {name}")))?;
+        print(row(name, &measured, each))?;
+    }
+    Ok(())
+}
+
+fn row(name: &str, measured: &Measured, each: u64) -> String {
+    let milliseconds =
+        |share| format!("{:.2} ms", measured.quantile(share).as_secs_f64() * 1_000.0);
+    let rate = measured.rate() * each as f64;
+    format!("| {name} | {rate:.0} | {} | {} |\n", milliseconds(0.5), milliseconds(0.99))
+}
+
+async fn measure(
+    address: SocketAddr,
+    post: &str,
+    work: Work,
+    connections: u32,
+    seconds: u32,
+) -> io::Result<Measured> {
+    let next = Arc::new(AtomicU64::new(0));
+    let talk = |_| {
+        let (next, post) = (next.clone(), post.to_owned());
+        Http::new(move |to: &mut Vec<u8>| {
+            work.ask(&post, next.fetch_add(1, Ordering::Relaxed), to);
+            true
+        })
+    };
+    let talks = (0..connections).map(talk).collect();
+    run_load(address, talks, Duration::from_secs(seconds.into())).await
+}
+
+impl Work {
+    /// Appends request `number` of a run whose posts begin with `post`.
+    fn ask(self, post: &str, number: u64, to: &mut Vec<u8>) {
+        match self {
+            Self::Like => {
+                let path = format!("/v1/posts/{post}-{}/likes/user-{number}", number % POSTS);
+                request(to, "PUT", &path, b"");
+            }
+            Self::Count => {
+                request(to, "GET", &format!("/v1/posts/{post}-{}", number % POSTS), b"");
+            }
+            Self::Feed => {
+                let posts = (number..number + FEED_POSTS)
+                    .map(|number| format!("\"{post}-{}\"", number % POSTS))
+                    .collect::<Vec<_>>()
+                    .join(",");
+                let body = format!("{{\"posts\":[{posts}],\"user\":\"user-{number}\"}}");
+                request(to, "POST", "/v1/query", body.as_bytes());
+            }
+            Self::Bulk => {
+                let like = |like: u64| {
+                    let (post_number, user) = (like % POSTS, like / 100);
+                    format!("{{\"post\":\"{post}-bulk-{post_number}\",\"user\":\"user-{user}\"}}\n")
+                };
+                let first = number * BULK_LIKES;
+                let body: String = (first..first + BULK_LIKES).map(like).collect();
+                request(to, "POST", "/v1/likes", body.as_bytes());
+            }
+        }
+    }
+}
+
+/// The address behind the client's URL.
+fn resolve(client: &Client) -> Result<SocketAddr, ClientError> {
+    let authority = client.url().trim_start_matches("http://");
+    let authority = authority.split('/').next().unwrap_or_default();
+    let with_port = match authority.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
+        _ => format!("{authority}:80"),
+    };
+    let found = with_port.to_socket_addrs().and_then(|mut addresses| {
+        addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+    });
+    found.map_err(ClientError::file(format!("find {with_port}")))
+}

@@ -1,0 +1,304 @@
+//! Named figures for Prometheus, in base units.
+//!
+//! No label holds a post, a user or anything else that a client may choose: the number of series is
+//! bounded by the routes. What a request touches is looked up once, when the routes are built; the node's
+//! own figures are read when somebody asks.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::{Method, StatusCode};
+use likewise_replica::write::Written;
+use likewise_state::length::Action;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::node::Node;
+
+/// The media type of [`Metrics::text`].
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the buckets of request durations. A read takes tens of microseconds, a durable write
+/// hundreds to some thousands; what is above a second is trouble and needs no detail.
+const DURATION_BUCKETS: [f64; 17] = [
+    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_5, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.25,
+    0.5, 1.0, 5.0, 30.0,
+];
+
+/// The methods that routes take, and one for all others.
+const METHODS: [&str; 6] = ["GET", "PUT", "DELETE", "POST", "HEAD", "other"];
+
+/// The classes of status that answers have.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// Where a request or a connection was shed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Shed {
+    /// At the bound of connections.
+    Connections,
+    /// At the bound of requests.
+    Requests,
+    /// At the bound of bulk requests.
+    Bulk,
+}
+
+/// All figures of one server.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    operations: Family<OperationLabels, Counter>,
+    known_operations: [[Counter; 2]; 2],
+    shed: Family<ShedLabels, Counter>,
+    /// Requests being worked on.
+    pub(crate) requests_in_flight: Gauge,
+    /// Connections open.
+    pub(crate) connections: Gauge,
+    /// Connections accepted.
+    pub(crate) connections_accepted: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    method: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+    method: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    action: &'static str,
+    changed: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShedLabels {
+    at: &'static str,
+}
+
+impl Metrics {
+    /// Figures of a server of `node`, all at zero.
+    pub(crate) fn new(node: Node) -> Self {
+        let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
+        let operations = Family::<OperationLabels, Counter>::default();
+        let known = |action, changed| {
+            operations.get_or_create_owned(&OperationLabels { action, changed })
+        };
+        let mut metrics = Self {
+            registry: Registry::with_prefix("likewise"),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(durations),
+            known_operations: [
+                [known("unlike", "false"), known("unlike", "true")],
+                [known("like", "false"), known("like", "true")],
+            ],
+            operations,
+            shed: Family::default(),
+            requests_in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            connections_accepted: Counter::default(),
+        };
+        for at in [Shed::Connections, Shed::Requests, Shed::Bulk] {
+            drop(metrics.shed.get_or_create(&at.labels()));
+        }
+        metrics.register();
+        metrics.registry.register_collector(Box::new(NodeCollector(node)));
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "Which Likewise this is", Info::new(version));
+        let start: Gauge<f64, AtomicU64> = Gauge::default();
+        start.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64()));
+        registry.register_with_unit("start_time", "When serving began", Unit::Seconds, start);
+        registry.register(
+            "http_requests",
+            "Requests answered, by route, method and class of status",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from the head of a request to the head of its answer",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being worked on",
+            self.requests_in_flight.clone(),
+        );
+        registry.register("http_connections", "Connections open", self.connections.clone());
+        registry.register(
+            "http_connections_accepted",
+            "Connections accepted, those beyond the bound included",
+            self.connections_accepted.clone(),
+        );
+        registry.register(
+            "shed",
+            "Connections and requests turned away because there were too many, by the bound they met",
+            self.shed.clone(),
+        );
+        registry.register(
+            "operations",
+            "Likes and unlikes done, by whether they changed anything",
+            self.operations.clone(),
+        );
+    }
+
+    /// The meter of the route with this template.
+    pub(crate) fn meter(&self, route: &'static str) -> RouteMeter {
+        RouteMeter {
+            route,
+            requests: self.requests.clone(),
+            durations: self.durations.clone(),
+            methods: Default::default(),
+        }
+    }
+
+    /// Counts a like or unlike that was done.
+    pub(crate) fn count_operation(&self, action: Action, written: &Written) {
+        let of_action = &self.known_operations[usize::from(action == Action::Like)];
+        of_action[usize::from(written.changed)].inc();
+    }
+
+    /// Counts a connection or request that was turned away.
+    pub(crate) fn count_shed(&self, at: Shed) {
+        self.shed.get_or_create(&at.labels()).inc();
+    }
+
+    /// All figures as text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::with_capacity(16 << 10);
+        encode(&mut text, &self.registry).expect("a string takes all that is written");
+        text
+    }
+}
+
+impl Shed {
+    const fn labels(self) -> ShedLabels {
+        let at = match self {
+            Self::Connections => "connections",
+            Self::Requests => "requests",
+            Self::Bulk => "bulk",
+        };
+        ShedLabels { at }
+    }
+}
+
+/// The figures of one route. A series begins to exist with its first request.
+pub(crate) struct RouteMeter {
+    route: &'static str,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    methods: [MethodMeter; METHODS.len()],
+}
+
+#[derive(Default)]
+struct MethodMeter {
+    classes: [OnceLock<Counter>; CLASSES.len()],
+    duration: OnceLock<Histogram>,
+}
+
+impl RouteMeter {
+    /// Counts an answer.
+    pub(crate) fn count(&self, method: &Method, status: StatusCode, took: Duration) {
+        let other = METHODS.len() - 1;
+        let of_method = METHODS.iter().position(|&known| known == method).unwrap_or(other);
+        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
+        let (route, method) = (self.route, METHODS[of_method]);
+        let meter = &self.methods[of_method];
+        let counter = meter.classes[class].get_or_init(|| {
+            let status = CLASSES[class];
+            self.requests.get_or_create_owned(&RequestLabels { route, method, status })
+        });
+        counter.inc();
+        let duration = meter
+            .duration
+            .get_or_init(|| self.durations.get_or_create_owned(&RouteLabels { route, method }));
+        duration.observe(took.as_secs_f64());
+    }
+}
+
+/// Reads the node's own figures when somebody asks for them.
+struct NodeCollector(Node);
+
+impl fmt::Debug for NodeCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeCollector").field(&self.0.name()).finish()
+    }
+}
+
+impl Collector for NodeCollector {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut lines = Lines(encoder);
+        let totals = self.0.state().totals();
+        lines.gauge("posts", "Posts that anybody ever touched, each kind for itself", totals.posts)?;
+        lines.gauge("likes", "Likes that count now", totals.likes)?;
+        lines.gauge("users", "Users that ever touched anything", totals.users)?;
+        let status = self.0.status();
+        lines.gauge("ready", "1 while requests should be sent here", status.ready.into())?;
+        lines.gauge("writable", "1 while writes are taken", status.writable.into())?;
+        let figures = self.0.figures();
+        lines.gauge("queue_length", "Events that wait for the node's thread", figures.queued)?;
+        lines.counter("writes_shed", "Writes turned away because too much waited", figures.shed)?;
+        let Some(journal) = figures.journal else { return Ok(()) };
+        lines.counter("journal_commits", "Group commits", journal.commits)?;
+        lines.bytes("journal_committed", "Bytes of group commits", journal.committed_bytes)?;
+        lines.counter("journal_entries", "Entries written by group commits", journal.entries)?;
+        lines.counter("journal_syncs", "Syncs of the journal to the disk", journal.syncs)?;
+        lines.seconds("journal_commit", "Time that group commits took", journal.commit_total)?;
+        lines.counter("journal_snapshots", "Snapshots written", journal.snapshots)?;
+        let help = "Size of the journal since the newest snapshot was begun";
+        lines.size("journal_size", help, journal.journal_bytes)?;
+        lines.size("snapshot_size", "Size of the newest snapshot", journal.snapshot_bytes)?;
+        lines.gauge("journal_segments", "Segment files of the journal in use", journal.segments)
+    }
+}
+
+/// One figure after the other.
+struct Lines<'a>(DescriptorEncoder<'a>);
+
+impl Lines<'_> {
+    fn put(&mut self, name: &str, help: &str, unit: Option<Unit>, of: &impl EncodeMetric) -> fmt::Result {
+        // A registry ends each help with a full stop; a collector has to do that for itself.
+        let help = format!("{help}.");
+        of.encode(self.0.encode_descriptor(name, &help, unit.as_ref(), of.metric_type())?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.put(name, help, None, &ConstGauge::new(value))
+    }
+
+    fn size(&mut self, name: &str, help: &str, bytes: u64) -> fmt::Result {
+        self.put(name, help, Some(Unit::Bytes), &ConstGauge::new(bytes))
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.put(name, help, None, &ConstCounter::new(value))
+    }
+
+    fn bytes(&mut self, name: &str, help: &str, bytes: u64) -> fmt::Result {
+        self.put(name, help, Some(Unit::Bytes), &ConstCounter::new(bytes))
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, time: Duration) -> fmt::Result {
+        self.put(name, help, Some(Unit::Seconds), &ConstCounter::new(time.as_secs_f64()))
+    }
+}

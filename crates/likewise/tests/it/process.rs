@@ -1,0 +1,69 @@
+//! The real binary as a child process, on a port of its own choice and in a folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running node. Dropping it kills the process that it started.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Process {
+    /// Starts `likewise serve` over `data` and waits until it says where it serves.
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = command(data, more).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let url = lines
+            .by_ref()
+            .map(|line| line.expect("logs are text"))
+            .find_map(|line| line.trim().strip_prefix("serving").map(|url| url.trim().to_owned()))
+            .expect("a node says where it serves before it ends");
+        // The pipe must not fill up, and its end must not be closed either.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+
+    /// kill -9, and wait until the process is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it was started here");
+    }
+
+    /// SIGTERM, and wait for the exit code.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(kill.expect("kill is part of every system").success());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.child.try_wait().expect("it was started here") {
+                Some(status) => return status,
+                None if Instant::now() > deadline => panic!("still running {PATIENCE:?} after SIGTERM"),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `likewise serve` over `data`, with its messages piped.
+pub(crate) fn command(data: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_likewise"));
+    command.args(["serve", "--http", "127.0.0.1:0", "--name", "tested", "--data"]);
+    command.arg(data).args(more).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIKEWISE_")) {
+        command.env_remove(name);
+    }
+    command
+}
