@@ -4,16 +4,31 @@
 //! merges it; the journal makes it durable; the answer goes back the same way. [`server`] puts the parts
 //! together and takes them apart again. [`args`] is what was typed, [`config`] what it means.
 
-pub mod args;
-pub mod banner;
-pub mod client;
-pub mod config;
 pub mod http;
-pub mod load;
-pub mod metrics;
+
 pub mod node;
+
 pub mod server;
+
+pub mod metrics;
+
+pub mod args;
+
+pub mod config;
+
+pub mod banner;
+
+pub mod logging;
+
+pub mod signals;
+
+pub mod commands;
+
+pub mod client;
+
 pub mod transfer;
+
+pub mod load;
 
 pub use config::Config;
 pub use server::{Server, StartError};

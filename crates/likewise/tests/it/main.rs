@@ -1,1 +1,11 @@
-//! End to end.
+//! A node from outside: its routes, its limits, its command line, and what a crash may not take.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod process;
+
+mod crash;
+
+mod disk;
+
+mod tidy;
