@@ -60,7 +60,7 @@ pub(crate) enum ApiError {
     /// The node should not be sent requests.
     NotReady(String),
     /// A bulk request failed after some of its lines had been accepted.
-    Midway { cause: Box<ApiError>, accepted: u64 },
+    Midway { cause: Box<Self>, accepted: u64 },
 }
 
 impl ApiError {

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 /// Connections open at once. One more is answered 503 and closed.
-pub const CONNECTIONS_MAX: usize = 10_000;
+pub(crate) const CONNECTIONS_MAX: usize = 10_000;
 
 /// Requests being worked on at once. One more is answered 503.
-pub const REQUESTS_MAX: usize = 4_096;
+pub(crate) const REQUESTS_MAX: usize = 4_096;
 
 /// Bulk requests at once. One more is answered 503: each keeps some chunks of likes in memory.
-pub const BULK_REQUESTS_MAX: usize = 8;
+pub(crate) const BULK_REQUESTS_MAX: usize = 8;
 
 /// Scans of a long list at once. One more waits its turn, among the bounded requests.
 pub(crate) const SCANS_MAX: usize = 4;

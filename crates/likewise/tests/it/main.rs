@@ -4,6 +4,10 @@
 
 mod process;
 
+mod api;
+
+mod http_limits;
+
 mod crash;
 
 mod disk;
