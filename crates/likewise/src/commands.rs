@@ -87,7 +87,10 @@ fn counts(client: &Client, answer: &Value, as_json: bool) -> Result<String, Clie
     let posts = array(client, answer, "posts")?;
     let line = |entry: &Value| match as_json {
         true => format!("{entry}\n"),
-        false => format!("{:>10}  {}\n", entry["likes"], entry["post"].as_str().unwrap_or_default()),
+        false => {
+            let post = entry["post"].as_str().unwrap_or_default();
+            format!("{:>10}  {post}\n", entry["likes"].as_u64().unwrap_or_default())
+        }
     };
     Ok(posts.iter().map(line).collect())
 }

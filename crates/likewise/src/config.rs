@@ -11,6 +11,7 @@ use clap::builder::BoolishValueParser;
 use likewise_journal::journal::Durability;
 use likewise_journal::limits::NODE_BYTES_MAX;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::http::ServeLimits;
 
@@ -291,10 +292,10 @@ fn log_format(value: &str) -> Result<LogFormat, ConfigError> {
 
 fn log(value: String) -> Result<String, ConfigError> {
     let remedy = "use error, warn, info, debug or trace, or a list such as info,likewise::node=debug";
-    match value.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(value),
-        Err(_) => Err(invalid("log", value, remedy)),
-    }
+    // A lone name would be taken for a module to log in full: far more likely it is a misspelt level.
+    let is_level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    let fits = value.split(',').all(is_level) && value.parse::<Targets>().is_ok();
+    if fits { Ok(value) } else { Err(invalid("log", value, remedy)) }
 }
 
 impl fmt::Display for ConfigError {

@@ -30,8 +30,8 @@ pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.
 /// Upper bounds of the buckets of request durations. A read takes tens of microseconds, a durable write
 /// hundreds to some thousands; what is above a second is trouble and needs no detail.
 const DURATION_BUCKETS: [f64; 17] = [
-    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_5, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.25,
-    0.5, 1.0, 5.0, 30.0,
+    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_5, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 5.0, 30.0,
 ];
 
 /// The methods that routes take, and one for all others.
@@ -96,9 +96,8 @@ impl Metrics {
     pub(crate) fn new(node: Node) -> Self {
         let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let operations = Family::<OperationLabels, Counter>::default();
-        let known = |action, changed| {
-            operations.get_or_create_owned(&OperationLabels { action, changed })
-        };
+        let known =
+            |action, changed| operations.get_or_create_owned(&OperationLabels { action, changed });
         let mut metrics = Self {
             registry: Registry::with_prefix("likewise"),
             requests: Family::default(),
@@ -249,7 +248,11 @@ impl Collector for NodeCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut lines = Lines(encoder);
         let totals = self.0.state().totals();
-        lines.gauge("posts", "Posts that anybody ever touched, each kind for itself", totals.posts)?;
+        lines.gauge(
+            "posts",
+            "Posts that anybody ever touched, each kind for itself",
+            totals.posts,
+        )?;
         lines.gauge("likes", "Likes that count now", totals.likes)?;
         lines.gauge("users", "Users that ever touched anything", totals.users)?;
         let status = self.0.status();
@@ -276,7 +279,13 @@ impl Collector for NodeCollector {
 struct Lines<'a>(DescriptorEncoder<'a>);
 
 impl Lines<'_> {
-    fn put(&mut self, name: &str, help: &str, unit: Option<Unit>, of: &impl EncodeMetric) -> fmt::Result {
+    fn put(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<Unit>,
+        of: &impl EncodeMetric,
+    ) -> fmt::Result {
         // A registry ends each help with a full stop; a collector has to do that for itself.
         let help = format!("{help}.");
         of.encode(self.0.encode_descriptor(name, &help, unit.as_ref(), of.metric_type())?)

@@ -140,7 +140,9 @@ mod tests {
     #[test]
     fn if_none_match_takes_lists_and_stars_and_weak_tags() {
         let holds = |list: &'static str, tag| list_holds(&HeaderValue::from_static(list), tag);
-        assert!(holds("*", "\"1\"") && holds("\"0\", W/\"1\"", "\"1\"") && holds("\"a\"", "W/\"a\""));
+        assert!(
+            holds("*", "\"1\"") && holds("\"0\", W/\"1\"", "\"1\"") && holds("\"a\"", "W/\"a\"")
+        );
         assert!(!holds("\"0\",\"11\"", "\"1\"") && !holds("", "\"1\"") && !holds("1", "\"1\""));
     }
 

@@ -25,7 +25,7 @@ use tower::Service;
 
 use crate::http::Api;
 use crate::http::error::{ApiError, PROBLEM_JSON};
-use crate::http::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::http::limits::HEAD_BYTES_MAX;
 use crate::http::observe::NODE_HEADER;
 use crate::metrics::Shed;
 
@@ -105,12 +105,12 @@ async fn serve(stream: TcpStream, router: Router, api: Api, mut stopped: watch::
         return;
     }
     let service = service_fn(move |request| router.clone().call(request));
+    // Not with `pipeline_flush`: hyper then holds back an answer for as long as it has unread bytes in hand,
+    // and so would drop the one to a body that was refused.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(api.limits.head_time)
         .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {

@@ -11,9 +11,7 @@ use likewise_state::id::IdError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::limits::{
-    BULK_BYTES_MAX, JSON_BYTES_MAX, QUERY_POSTS_MAX, URI_BYTES_MAX,
-};
+use crate::http::limits::{BULK_BYTES_MAX, JSON_BYTES_MAX, QUERY_POSTS_MAX, URI_BYTES_MAX};
 use crate::http::problem::{self, Problem};
 use crate::node::WriteError;
 
@@ -201,10 +199,9 @@ impl fmt::Display for ApiError {
             Self::BulkTooLarge => {
                 write!(f, "body is longer than {BULK_BYTES_MAX} bytes: send it in parts")
             }
-            Self::UriTooLong(bytes) => write!(
-                f,
-                "path and query have {bytes} bytes: use at most {URI_BYTES_MAX}"
-            ),
+            Self::UriTooLong(bytes) => {
+                write!(f, "path and query have {bytes} bytes: use at most {URI_BYTES_MAX}")
+            }
             Self::MediaType(value) => write!(
                 f,
                 "header Content-Type is {value:?}: send JSON and say so with application/json"
@@ -226,4 +223,3 @@ impl fmt::Display for ApiError {
         }
     }
 }
-

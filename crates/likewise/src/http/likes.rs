@@ -51,7 +51,8 @@ pub(crate) async fn unlike(State(api): State<Api>, uri: Uri) -> Result<Response,
 async fn write(api: &Api, uri: &Uri, action: Action) -> Result<Response, ApiError> {
     let parameters = Parameters::parse(uri, &["kind", "seen"])?;
     let (post, user) = (segment(uri, 2, "post")?, segment(uri, 4, "user")?);
-    let like = Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
+    let like =
+        Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
     let written = write_one(api, like, action, parameters.seen()?).await?;
     Ok(json(&answer(like, &written)))
 }
@@ -109,7 +110,8 @@ pub(crate) async fn read(
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::parse(&uri, &["kind", "seen"])?;
     let (post, user) = (segment(&uri, 2, "post")?, segment(&uri, 4, "user")?);
-    let like = Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
+    let like =
+        Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
     let heard = api.node.state().length(like);
     let length = heard.max(parameters.seen()?.unwrap_or_default());
     Ok(tagged_json(&headers, &format!("\"{length}\""), &LikeAnswer::new(like, length)))

@@ -16,15 +16,19 @@ pub(crate) const BULK_REQUESTS_MAX: usize = 8;
 /// Scans of a long list at once. One more waits its turn, among the bounded requests.
 pub(crate) const SCANS_MAX: usize = 4;
 
+/// Exports at once. One more is answered 503: each keeps a slot as text in memory.
+pub(crate) const EXPORTS_MAX: usize = 2;
+
+/// Bytes of lines that an export hands to the network at once, or a line more.
+pub(crate) const EXPORT_PIECE_BYTES: usize = 64 << 10;
+
 /// Bytes of path and query. Longer ones are answered 414. Two ids of the longest sort, with every byte
 /// percent-encoded, take 3 KiB.
 pub(crate) const URI_BYTES_MAX: usize = 8 << 10;
 
-/// Bytes of request head that a connection buffers. Longer ones are answered 431.
+/// Bytes of request head that a connection buffers. Longer ones are answered 431, and so are more than 100
+/// headers: that is hyper's own bound, and another number would cost an allocation a request.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
-
-/// Headers of a request. More are answered 431.
-pub(crate) const HEADERS_MAX: usize = 64;
 
 /// Bytes of a JSON body. Longer ones are answered 413.
 pub(crate) const JSON_BYTES_MAX: usize = 1 << 20;

@@ -33,10 +33,7 @@ pub(crate) struct NumberedLine<'a> {
 
 impl Lines {
     /// Takes the next line from the front of `piece`; `None` once all of `piece` is taken.
-    pub(crate) fn next<'a, 'p: 'a>(
-        &'a mut self,
-        piece: &mut &'p [u8],
-    ) -> Option<NumberedLine<'a>> {
+    pub(crate) fn next<'a, 'p: 'a>(&'a mut self, piece: &mut &'p [u8]) -> Option<NumberedLine<'a>> {
         self.drop_spent();
         let Some(end) = piece.iter().position(|&byte| byte == b'\n') else {
             self.carry(piece);

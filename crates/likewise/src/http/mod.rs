@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`classic`], [`operate`]. [`observe`] is around each of them, [`serve`] around all, and
+//! [`bulk`], [`export`], [`classic`], [`operate`]. [`observe`] is around each of them, [`serve`] around all, and
 //! [`openapi`] describes them.
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
@@ -12,17 +12,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use likewise_replica::write::{Outcome, Writes};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tower::Layer;
 
 use crate::http::error::ApiError;
-use crate::http::limits::SCANS_MAX;
+use crate::http::limits::{EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::{Observe, Shedding};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -48,6 +50,8 @@ mod query;
 mod lines;
 
 mod bulk;
+
+mod export;
 
 mod classic;
 
@@ -95,6 +99,7 @@ struct Shared {
     node_header: HeaderValue,
     scans: Arc<Semaphore>,
     bulk_requests: Semaphore,
+    exports: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Api {
@@ -113,6 +118,7 @@ impl Api {
             node_header: HeaderValue::from_str(&name).expect("what is left is printable ASCII"),
             scans: Arc::new(Semaphore::new(SCANS_MAX)),
             bulk_requests: Semaphore::new(limits.bulk_requests_max),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             metrics: Metrics::new(node.clone()),
             node,
             limits,
@@ -170,6 +176,7 @@ fn build(api: &Api) -> Router {
         route("/v1/posts/{post}", Sheds, get(posts::read)),
         route("/v1/query", Sheds, post(query::query)),
         route("/v1/likes", Sheds, post(bulk::write)),
+        route("/v1/export", Sheds, get(export::export)),
         route("/v1/top", Sheds, get(posts::top)),
         route("/like", Sheds, post(classic::like)),
         route("/likes", Sheds, get(classic::likes)),
@@ -183,16 +190,16 @@ fn build(api: &Api) -> Router {
     let router = routes
         .into_iter()
         .fold(Router::new(), |router, (template, methods)| router.route(template, methods));
-    let unknown = MethodRouter::new().fallback(not_found);
-    let unknown = unknown.layer(Observe::new(api, "unknown", Sheds));
-    router.fallback_service(unknown.with_state(api.clone())).with_state(api.clone())
+    let unknown = tower::service_fn(async |request: Request| Ok(not_found(request.uri())));
+    let unknown = Observe::new(api, "unknown", Sheds).layer(unknown);
+    router.fallback_service(unknown).with_state(api.clone())
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     ApiError::MethodNotAllowed { method, path: uri.path().to_owned() }
 }
 
-async fn not_found(State(_): State<Api>, uri: Uri) -> ApiError {
+fn not_found(uri: &Uri) -> Response {
     // A path may be long, and whoever sent it knows it.
-    ApiError::NotFound(uri.path().chars().take(200).collect())
+    ApiError::NotFound(uri.path().chars().take(200).collect()).into_response()
 }

@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::http::error::{ApiError, PROBLEM_JSON, ProblemDocument};
 use crate::http::parameters::Parameters;
-use crate::http::{answers, bulk, classic, likes, lines, operate, posts, query};
+use crate::http::{answers, bulk, classic, export, likes, lines, operate, posts, query};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +19,7 @@ use crate::http::{answers, bulk, classic, likes, lines, operate, posts, query};
         title = "Likewise",
         description = "Counts likes, each exactly once, on any number of nodes without a leader. \
             Every answer names its node in the header Likewise-Node. Every error is a problem (RFC 9457) \
-            whose type is stable; only a request that is no HTTP, or whose head is over 16 KiB or 64 headers, \
+            whose type is stable; only a request that is no HTTP, or whose head is over 16 KiB or 100 headers, \
             gets a bare 400 or 431.",
     ),
     servers((url = "/")),
@@ -33,7 +33,7 @@ use crate::http::{answers, bulk, classic, likes, lines, operate, posts, query};
         likes::like, likes::unlike, likes::read, bulk::write,
         posts::read, posts::reactions, posts::likers, posts::top, query::query,
         classic::like, classic::likes, classic::node,
-        operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
+        export::export, operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
     ),
     components(schemas(
         ProblemDocument, answers::LineError, answers::TopPost, answers::FeedPost<'static>,

@@ -46,7 +46,9 @@ impl<'a, const N: usize> Parameters<'a, N> {
                 return Err(ApiError::UnknownParameter { name: name.into_owned(), known: names });
             };
             let Some(decoded) = decode(value) else {
-                let problem = format!("is {value:?}, which is not UTF-8 once it is percent-decoded: percent-encode UTF-8");
+                let problem = format!(
+                    "is {value:?}, which is not UTF-8 once it is percent-decoded: percent-encode UTF-8"
+                );
                 return Err(ApiError::Parameter { name: names[index], problem });
             };
             if values[index].replace(decoded).is_some() {
@@ -180,8 +182,18 @@ mod tests {
             bad(query).unwrap();
         }
         for query in [
-            "sen=1", "seen", "seen=", "seen=-1", "seen=%2B1", "seen=2147483648", "seen=1&seen=1",
-            "limit=0", "limit=1001", "kind=", "kind=H", "kind=%ff",
+            "sen=1",
+            "seen",
+            "seen=",
+            "seen=-1",
+            "seen=%2B1",
+            "seen=2147483648",
+            "seen=1&seen=1",
+            "limit=0",
+            "limit=1001",
+            "kind=",
+            "kind=H",
+            "kind=%ff",
         ] {
             let error = bad(query).unwrap_err();
             assert_eq!(error.problem().status.as_u16(), 400, "{query}: {error}");

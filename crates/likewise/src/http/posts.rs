@@ -42,8 +42,7 @@ pub(crate) async fn read(
     let state = api.node.state();
     let summary = state.post(post, kind);
     let tag = format!("W/\"{}\"", state.tag(summary.digest));
-    let answer =
-        PostAnswer { post: post.as_str(), kind: unusual(kind), likes: summary.likes };
+    let answer = PostAnswer { post: post.as_str(), kind: unusual(kind), likes: summary.likes };
     Ok(tagged_json(&headers, &tag, &answer))
 }
 

@@ -16,9 +16,7 @@ fn a_like_is_counted_once_and_taken_back_once() {
     let served = Served::start();
     let mut client = served.client();
     let path = "/v1/posts/p/likes/ann";
-    let written = |liked, version, changed, likes| {
-        json!({"post": "p", "user": "ann", "liked": liked, "version": version, "changed": changed, "likes": likes})
-    };
+    let written = |liked, version, changed, likes| json!({"post": "p", "user": "ann", "liked": liked, "version": version, "changed": changed, "likes": likes});
     assert_eq!(client.put(path).json(), written(true, 1, true, 1));
     assert_eq!(client.put(path).json(), written(true, 1, false, 1));
     assert_eq!(client.put("/v1/posts/p/likes/bob").json()["likes"], 2);
@@ -115,7 +113,10 @@ fn any_text_can_be_an_id() {
     ] {
         let written = client.put(&format!("/v1/posts/{path}/likes/{path}")).json();
         assert_eq!((&written["post"], &written["user"]), (&json!(post), &json!(post)), "{path}");
-        assert_eq!(client.get(&format!("/v1/posts/{path}")).json(), json!({"post": post, "likes": 1}));
+        assert_eq!(
+            client.get(&format!("/v1/posts/{path}")).json(),
+            json!({"post": post, "likes": 1})
+        );
         let users = client.get(&format!("/v1/posts/{path}/likes")).json();
         assert_eq!(users, json!({"users": [post], "next": null}));
         let body = json!({"posts": [post], "user": post}).to_string();

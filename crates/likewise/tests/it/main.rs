@@ -8,6 +8,10 @@ mod api;
 
 mod http_limits;
 
+mod config;
+
+mod cli;
+
 mod crash;
 
 mod disk;

@@ -58,7 +58,8 @@ fn many_lines_go_in_many_chunks_and_count_once() {
     let lines: String = (0..50_000)
         .map(|n| format!("{{\"post\":\"post-{}\",\"user\":\"user-{}\"}}\n", n % 100, n / 100))
         .collect();
-    let written = |changed| json!({"accepted": 50_000, "changed": changed, "rejected": 0, "errors": []});
+    let written =
+        |changed| json!({"accepted": 50_000, "changed": changed, "rejected": 0, "errors": []});
     assert_eq!(client.post("/v1/likes", &lines).json(), written(50_000));
     assert_eq!(client.post("/v1/likes", &lines).json(), written(0));
     assert_eq!(client.get("/v1/posts/post-42").json()["likes"], 500);

@@ -48,8 +48,10 @@ impl Served {
 
     fn run<F>(serve: F) -> Self
     where
-        F: AsyncFnOnce(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>, std::sync::mpsc::Sender<SocketAddr>)
-            + Send
+        F: AsyncFnOnce(
+                std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+                std::sync::mpsc::Sender<SocketAddr>,
+            ) + Send
             + 'static,
     {
         let (stop, stopped) = oneshot::channel();
@@ -150,8 +152,8 @@ impl Client {
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
+        head += "\r\n";
         self.send(head.as_bytes());
-        self.send(b"\r\n");
         self.send(body);
         self.answer(method)
     }
@@ -179,10 +181,30 @@ impl Client {
         let mut answer = Answer { status, headers, body: Vec::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         if method != "HEAD" && status != 304 {
-            answer.body.resize(length, 0);
-            self.stream.read_exact(&mut answer.body).unwrap();
+            answer.body = self.bytes(length);
+            if answer.header("transfer-encoding") == Some("chunked") {
+                answer.body = self.chunks();
+            }
         }
         Some(answer)
+    }
+
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line().unwrap(), 16).unwrap();
+            body.extend(self.bytes(length));
+            assert_eq!(self.line().unwrap(), "");
+            if length == 0 {
+                return body;
+            }
+        }
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// Whether the server has closed the connection, once it has.

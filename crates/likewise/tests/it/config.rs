@@ -1,0 +1,152 @@
+//! Settings: which goes over which, and what a wrong one is answered with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use likewise::config::{Config, Settings};
+
+use super::process::Process;
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn problem(text: &str) -> String {
+    let file = file(text);
+    let error = Config::load(&Settings::default(), Some(file.path())).unwrap_err().to_string();
+    error.replace(&*file.path().to_string_lossy(), "FILE")
+}
+
+/// `likewise serve` with settings that keep it from starting.
+fn serve(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_likewise"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIKEWISE_")) {
+        command.env_remove(name);
+    }
+    command.arg("serve").args(arguments).envs(variables.iter().copied()).output().unwrap()
+}
+
+#[test]
+fn what_is_typed_goes_over_the_file_and_the_file_over_the_default() {
+    let file = file("name = 'filed'\nhttp = '127.0.0.1:1'\ndata = '/filed'\n");
+    let typed = Settings { http: Some("127.0.0.1:2".to_owned()), ..Settings::default() };
+    let config = Config::load(&typed, Some(file.path())).unwrap();
+    assert_eq!(config.name, "filed");
+    assert_eq!(config.http.port(), 2);
+    assert_eq!(config.data, Some(PathBuf::from("/filed")));
+    assert_eq!(config.connections_max, 10_000);
+}
+
+#[test]
+fn a_flag_goes_over_a_variable_and_a_variable_over_the_file() {
+    let file = file("durability = 'filed'");
+    let path = file.path().to_str().unwrap();
+    let stderr = |output: Output| String::from_utf8(output.stderr).unwrap();
+    let variable = [("LIKEWISE_DURABILITY", "varied"), ("LIKEWISE_CONFIG", path)];
+    for (arguments, variables, expected) in [
+        (&["--durability", "flagged"][..], &variable[..], "flagged"),
+        (&[], &variable, "varied"),
+        (&[], &variable[1..], "filed"),
+        (&["--config", path], &[], "filed"),
+    ] {
+        let output = serve(arguments, variables);
+        assert_eq!(output.status.code(), Some(2));
+        let message = stderr(output);
+        let expected = format!("durability is {expected:?}: use always, interval or never");
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_names_key_and_file() {
+    let problem = problem("http = '127.0.0.1:1'\nhtpp = '127.0.0.1:2'\n");
+    assert!(problem.starts_with("settings file FILE, line 2: "), "{problem}");
+    assert!(problem.contains("`htpp`") && problem.contains("`http`"), "{problem}");
+    assert!(!problem.contains('\n'), "{problem}");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_no_toml_is_named() {
+    let missing = Config::load(&Settings::default(), Some(Path::new("/not/there"))).unwrap_err();
+    let message = missing.to_string();
+    assert!(message.contains("/not/there") && message.contains("--config"), "{message}");
+    let problem = problem("name = 'a'\nhttp = 8080");
+    assert!(problem.starts_with("settings file FILE, line 2: "), "{problem}");
+    assert!(self::problem("name").starts_with("settings file FILE, line 1: "));
+}
+
+#[test]
+fn a_bad_value_is_answered_with_setting_value_and_remedy() {
+    for (text, expected) in [
+        ("http = '8080'", "http is \"8080\": use an IP address and a port"),
+        ("http = 'example.org:80'", "http is \"example.org:80\": use an IP address"),
+        ("durability = 'sometimes'", "durability is \"sometimes\": use always, interval or never"),
+        ("connections-max = 0", "connections-max is \"0\": use a number from 1 on"),
+        ("log-format = 'xml'", "log-format is \"xml\": use human or json"),
+        ("log = 'loud'", "log is \"loud\": use error, warn"),
+        ("name = ''", "name is \"\": use 1 to 255 bytes"),
+        ("cluster-name = \"a\\nb\"", "cluster-name is \"a\\nb\": use 1 to 255 bytes"),
+        ("data = ''", "data is \"\": name a folder"),
+    ] {
+        let problem = problem(text);
+        assert!(problem.starts_with(expected), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn in_memory_goes_over_the_data_folder() {
+    let settings = Settings {
+        in_memory: Some(true),
+        data: Some(PathBuf::from("/data")),
+        ..Settings::default()
+    };
+    assert_eq!(Config::new(settings).unwrap().data, None);
+    assert!(Config::new(Settings::default()).unwrap().data.is_some());
+}
+
+#[test]
+fn help_shows_every_setting_with_its_real_default_and_variable() {
+    let output = serve(&["--help"], &[]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let defaults = Settings::defaults().table();
+    assert_eq!(defaults.len(), 9, "every setting has a default");
+    for (name, value) in defaults {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let variable = name.to_uppercase().replace('-', "_");
+        let shown = format!("[default: {value}] [env: LIKEWISE_{variable}]");
+        let setting = help.split(&format!("--{name} ")).nth(1);
+        let setting = setting.or_else(|| help.split(&format!("--{name}[")).nth(1));
+        let first = setting.and_then(|rest| rest.split("[env:").next());
+        let end = format!("[default: {value}] ");
+        assert!(first.is_some_and(|first| first.ends_with(&end)), "--{name}: {help}");
+        assert!(help.contains(&shown), "--{name}: {shown}");
+    }
+}
+
+#[test]
+fn the_example_file_is_valid_and_holds_the_defaults() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/likewise.example.toml");
+    let mut settings = Settings::from_file(&example).unwrap();
+    assert_eq!(settings.name, None, "it is another on each host");
+    settings.name = Settings::defaults().name;
+    assert_eq!(settings, Settings::defaults());
+}
+
+#[test]
+fn a_node_says_at_debug_level_what_its_settings_are_and_logs_json_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Process::start(folder.path(), &["--log", "debug"]));
+    let refused = serve(
+        &["--log-format", "json", "--log", "debug", "--http", "203.0.113.1:1", "--in-memory"],
+        &[],
+    );
+    assert_eq!(refused.status.code(), Some(1));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    let first: serde_json::Value = serde_json::from_str(message.lines().next().unwrap()).unwrap();
+    assert_eq!(first["message"], "effective settings");
+    assert!(first["config"].as_str().unwrap().contains("203.0.113.1:1"), "{first}");
+}
