@@ -43,8 +43,11 @@ pub enum Durability {
 pub struct Options {
     /// 128 random bits for a store that is still to be created; an existing one keeps its own.
     pub new_store: StoreId,
-    /// The name of this node. An existing store must have the same.
+    /// The name of this node. An existing store must have the same, unless it keeps its own.
     pub node: String,
+    /// Whether an existing store keeps the name that it has: right where nobody chose `node`, as with
+    /// the name of a host, which may be another tomorrow.
+    pub keeps_node: bool,
     /// What an acknowledgement is worth.
     pub durability: Durability,
     /// The size of segments made from now on, in bytes, taken as at least
@@ -61,6 +64,7 @@ impl Options {
         Self {
             new_store,
             node: node.into(),
+            keeps_node: false,
             durability: Durability::default(),
             segment_bytes: SEGMENT_BYTES,
             snapshot_journal_bytes_min: SNAPSHOT_JOURNAL_BYTES_MIN,

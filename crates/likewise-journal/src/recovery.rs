@@ -24,6 +24,8 @@ use crate::store::{self, STORE_NAME, StoreId};
 pub struct Recovery {
     /// The id of the store.
     pub store: StoreId,
+    /// The name of the node that the store belongs to.
+    pub node: String,
     /// Whether the folder was empty and the store is new.
     pub created: bool,
     /// The file name of the snapshot that was loaded.
@@ -74,9 +76,13 @@ impl<D: Disk> Journal<D> {
             create(&disk, &names, &options)?;
             names = list(&disk)?;
         }
-        let store = store::read(&disk, &options.node)?;
+        let (store, node) = store::read(&disk)?;
+        if node != options.node && !options.keeps_node {
+            return Err(JournalError::OtherNode { found: node, expected: options.node });
+        }
         let mut report = Recovery {
             store,
+            node,
             created,
             snapshot: None,
             snapshot_entries: 0,

@@ -49,8 +49,8 @@ pub(crate) fn create<D: Disk>(disk: &D, id: StoreId, node: &str) -> Result<(), J
     write().map_err(|error| JournalError::failed("write", STORE_NAME, error))
 }
 
-/// Reads the file and checks that it is for `node`.
-pub(crate) fn read<D: Disk>(disk: &D, node: &str) -> Result<StoreId, JournalError> {
+/// Reads whose store it is.
+pub(crate) fn read<D: Disk>(disk: &D) -> Result<(StoreId, String), JournalError> {
     let failed = |error| JournalError::failed("read", STORE_NAME, error);
     let file = disk.open(STORE_NAME).map_err(failed)?;
     let size = file.size().map_err(failed)?;
@@ -59,11 +59,7 @@ pub(crate) fn read<D: Disk>(disk: &D, node: &str) -> Result<StoreId, JournalErro
     }
     let mut bytes = vec![0; size as usize];
     file.read_at(0, &mut bytes).map_err(failed)?;
-    let (id, found) = parse(&bytes)?;
-    if found != node {
-        return Err(JournalError::OtherNode { found, expected: node.to_owned() });
-    }
-    Ok(id)
+    parse(&bytes)
 }
 
 fn text(id: StoreId, node: &str) -> String {

@@ -193,7 +193,9 @@ pub fn command() -> clap::Command {
     let defaults = Settings::defaults().table();
     Args::command().mut_subcommand("serve", |serve| {
         serve.mut_args(|arg| {
-            let Some(value) = arg.get_long().and_then(|long| defaults.get(long)) else { return arg };
+            let Some(value) = arg.get_long().and_then(|long| defaults.get(long)) else {
+                return arg;
+            };
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(format!("{help} [default: {value}]")).hide_env_values(true)

@@ -74,7 +74,7 @@ pub enum ClientError {
         /// How far it had come.
         after: String,
         /// What ended it.
-        cause: Box<ClientError>,
+        cause: Box<Self>,
     },
     /// Some lines of an import were rejected.
     Rejected {
@@ -170,7 +170,11 @@ impl Client {
         let sent = self.agent.get(self.at(path)).call();
         let mut response = sent.map_err(|source| self.unreachable(source))?;
         let text = self.text(&mut response)?;
-        if response.status().is_success() { Ok(text) } else { Err(refused(response.status(), &text)) }
+        if response.status().is_success() {
+            Ok(text)
+        } else {
+            Err(refused(response.status(), &text))
+        }
     }
 
     fn at(&self, path: &str) -> String {
@@ -280,7 +284,10 @@ impl fmt::Display for ClientError {
                 write!(f, "{cause}; {after}, and to import the whole again is safe")
             }
             Self::Rejected { lines } => {
-                write!(f, "{lines} lines were rejected and the others written: mend them and import again")
+                write!(
+                    f,
+                    "{lines} lines were rejected and the others written: mend them and import again"
+                )
             }
         }
     }

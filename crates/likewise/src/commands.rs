@@ -118,11 +118,7 @@ fn health(args: &HealthArgs) -> Result<(), ClientError> {
     print(format!("{}\n", answer.trim_end()))
 }
 
-fn array<'a>(
-    client: &Client,
-    answer: &'a Value,
-    field: &str,
-) -> Result<&'a [Value], ClientError> {
+fn array<'a>(client: &Client, answer: &'a Value, field: &str) -> Result<&'a [Value], ClientError> {
     let array = answer[field].as_array().map(Vec::as_slice);
     array.ok_or_else(|| ClientError::Answer {
         url: client.url().to_owned(),

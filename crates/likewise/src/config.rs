@@ -19,7 +19,7 @@ use crate::http::ServeLimits;
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Name of this node in answers, logs and the data folder; the host's name unless given
+    /// Name of this node in answers, logs and the data folder; that of the folder, or else the host's, unless given
     #[arg(long, env = "LIKEWISE_NAME", value_name = "NAME")]
     pub name: Option<String>,
 
@@ -52,7 +52,7 @@ pub struct Settings {
     #[arg(long, env = "LIKEWISE_CLUSTER_NAME", value_name = "NAME")]
     pub cluster_name: Option<String>,
 
-    /// Client connections at once; more wait to be accepted
+    /// Client connections at once; more are answered 503
     #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<u32>,
 
@@ -79,6 +79,8 @@ pub enum LogFormat {
 pub struct Config {
     /// The name of the node.
     pub name: String,
+    /// Whether nobody chose the name: a data folder that has one keeps it then.
+    pub name_is_default: bool,
     /// The address that clients reach.
     pub http: SocketAddr,
     /// The folder that keeps the likes, or `None` to keep nothing.
@@ -193,7 +195,7 @@ impl Config {
     /// The first value that means nothing, or what is wrong with the file.
     pub fn load(typed: &Settings, file: Option<&Path>) -> Result<Self, ConfigError> {
         let file = file.map(Settings::from_file).transpose()?.unwrap_or_default();
-        Self::new(Settings::defaults().overlaid(&file).overlaid(typed))
+        Self::new(file.overlaid(typed))
     }
 
     /// Judges settings; a missing one is at its default.
@@ -204,6 +206,7 @@ impl Config {
     /// # Panics
     /// Never: the defaults set every field.
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let name_is_default = settings.name.is_none();
         let settings = Settings::defaults().overlaid(&settings);
         let set = "the defaults set every field";
         let in_memory = settings.in_memory.expect(set);
@@ -217,6 +220,7 @@ impl Config {
         }
         Ok(Self {
             name: name("name", settings.name.expect(set))?,
+            name_is_default,
             http: http(&settings.http.expect(set))?,
             data: (!in_memory).then_some(data),
             durability: durability(&settings.durability.expect(set))?,
@@ -291,7 +295,8 @@ fn log_format(value: &str) -> Result<LogFormat, ConfigError> {
 }
 
 fn log(value: String) -> Result<String, ConfigError> {
-    let remedy = "use error, warn, info, debug or trace, or a list such as info,likewise::node=debug";
+    let remedy =
+        "use error, warn, info, debug or trace, or a list such as info,likewise::node=debug";
     // A lone name would be taken for a module to log in full: far more likely it is a misspelt level.
     let is_level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
     let fits = value.split(',').all(is_level) && value.parse::<Targets>().is_ok();

@@ -35,7 +35,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
     let shutdown = signals::shutdown()?;
     let server = Server::bind(config.clone()).await?;
     let banner = Banner {
-        name: &config.name,
+        name: server.node().name(),
         address: server.http_address(),
         data: config.data.as_deref(),
         recovery: server.recovery(),

@@ -72,14 +72,20 @@ impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overloaded => {
-                write!(f, "the node has more writes waiting than it can hold: try again in a moment")
+                write!(
+                    f,
+                    "the node has more writes waiting than it can hold: try again in a moment"
+                )
             }
             Self::ReadOnly { detail } => write!(
                 f,
                 "the node takes no writes, reads go on: {detail}; whether this write was done is open, to repeat it is safe"
             ),
             Self::ShuttingDown => {
-                write!(f, "the node is shutting down: repeat the request at another node, which is safe")
+                write!(
+                    f,
+                    "the node is shutting down: repeat the request at another node, which is safe"
+                )
             }
         }
     }
@@ -184,7 +190,9 @@ impl Node {
         match answer.await {
             Ok(Answer::Done(outcomes)) => Ok(outcomes),
             Ok(Answer::Overloaded) => Err(self.shed()),
-            Ok(Answer::Unavailable) => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
+            Ok(Answer::Unavailable) => {
+                Err(WriteError::ReadOnly { detail: self.read_only_detail() })
+            }
             Err(_) => Err(WriteError::ShuttingDown),
         }
     }

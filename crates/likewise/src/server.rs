@@ -94,7 +94,9 @@ impl Server {
                 "the last write before the crash was incomplete and was never acknowledged: dropped"
             );
         }
-        let (node, thread) = Node::start(config.name.clone(), state, journal);
+        let kept = recovery.as_ref().map(|recovery: &Recovery| recovery.node.clone());
+        let name = kept.unwrap_or_else(|| config.name.clone());
+        let (node, thread) = Node::start(name, state, journal);
         Ok(Self { config, listener, address, recovery, node, thread })
     }
 
@@ -130,7 +132,8 @@ impl Server {
         };
         http::serve(listener, http::router(node), config.serve_limits(), shutdown).await;
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
-        stopped.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        stopped
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             .map_err(StartError::Journal)
     }
 }
@@ -141,6 +144,7 @@ fn open(
     state: &State,
 ) -> Result<(Journal<FileDisk>, Recovery), StartError> {
     let mut options = Options::new(StoreId(random()?), config.name.clone());
+    options.keeps_node = config.name_is_default;
     options.durability = config.durability;
     let disk = FileDisk::open(folder).map_err(StartError::Journal)?;
     Journal::open(disk, options, state).map_err(StartError::Journal)

@@ -294,3 +294,18 @@ fn a_last_segment_that_got_no_whole_header_before_a_power_cut_is_begun_anew() {
         disk.remove("journal-0000000002.log").unwrap();
     }
 }
+
+#[test]
+fn a_store_of_another_node_is_refused_where_the_name_was_chosen_and_keeps_its_own_where_not() {
+    let disk = MemoryDisk::default();
+    drop(open(&disk).unwrap());
+    let chosen = Options { node: "likes-1".to_owned(), ..options() };
+    let error = Journal::open(disk.clone(), chosen.clone(), &state()).unwrap_err();
+    assert!(
+        matches!(&error, JournalError::OtherNode { found, .. } if found == "likes-0"),
+        "{error}"
+    );
+    let by_default = Options { keeps_node: true, ..chosen };
+    let (_, recovery) = Journal::open(disk, by_default, &state()).unwrap();
+    assert_eq!(recovery.node, "likes-0");
+}

@@ -48,6 +48,13 @@ pub(crate) const CHUNKS_IN_FLIGHT_MAX: usize = 2;
 /// Rejected lines that a bulk answer describes. Later ones are only counted.
 pub(crate) const LINE_ERRORS_MAX: usize = 100;
 
+/// Bytes of a body that are read only to be forgotten, so that the client can read why. Where more are left
+/// the connection is closed at once, and the answer may be lost.
+pub(crate) const LEFTOVER_BYTES_MAX: u64 = 256 << 10;
+
+/// How long reading them may take.
+pub(crate) const LEFTOVER_TIME: Duration = Duration::from_millis(500);
+
 /// Posts in one query. More are answered 400.
 pub(crate) const QUERY_POSTS_MAX: usize = 1_000;
 

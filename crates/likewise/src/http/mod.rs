@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`export`], [`classic`], [`operate`]. [`observe`] is around each of them, [`serve`] around all, and
-//! [`openapi`] describes them.
+//! [`bulk`], [`export`], [`classic`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
+//! [`connections`] around all, and [`openapi`] describes them.
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
 //! state that the node shares.
@@ -56,6 +56,8 @@ mod export;
 mod classic;
 
 mod operate;
+
+mod leftover;
 
 mod observe;
 

@@ -13,6 +13,7 @@ use tower::{Layer, Service};
 
 use crate::http::Api;
 use crate::http::error::ApiError;
+use crate::http::leftover::Leftover;
 use crate::http::limits::URI_BYTES_MAX;
 use crate::metrics::{RouteMeter, Shed};
 
@@ -108,12 +109,19 @@ where
         let begun = Instant::now();
         let method = request.method().clone();
         let observe = self.observe.clone();
-        let admitted = observe.admit(&request).map(|guard| (guard, self.inner.call(request)));
+        let (request, leftover) = Leftover::of(request);
+        let admitted = match observe.admit(&request) {
+            Ok(guard) => Ok((guard, self.inner.call(request))),
+            Err(error) => Err(error),
+        };
         Box::pin(async move {
             let mut response = match admitted {
                 Ok((_in_flight, answer)) => answer.await?,
                 Err(error) => error.into_response(),
             };
+            if response.status().as_u16() >= 400 {
+                leftover.forget().await;
+            }
             let node: HeaderValue = observe.api.node_header.clone();
             response.headers_mut().insert(NODE_HEADER.clone(), node);
             observe.meter.count(&method, response.status(), begun.elapsed());

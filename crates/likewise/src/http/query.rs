@@ -57,9 +57,8 @@ pub(crate) async fn query(
     body: Body,
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::parse(&uri, &["kind"])?;
-    // Read in any case: a connection with an unread body could not be used again.
-    let body = read(body, &api.limits).await?;
     check_json(&headers)?;
+    let body = read(body, &api.limits).await?;
     let query: Query<'_> =
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     if query.posts.len() > QUERY_POSTS_MAX {

@@ -136,8 +136,8 @@ fn resolve(client: &Client) -> Result<SocketAddr, ClientError> {
         Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
         _ => format!("{authority}:80"),
     };
-    let found = with_port.to_socket_addrs().and_then(|mut addresses| {
-        addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into())
-    });
+    let found = with_port
+        .to_socket_addrs()
+        .and_then(|mut addresses| addresses.next().ok_or_else(|| io::ErrorKind::NotFound.into()));
     found.map_err(ClientError::file(format!("find {with_port}")))
 }

@@ -87,7 +87,9 @@ fn an_export_imported_elsewhere_is_the_same_state_to_the_version() {
         .map(|like| {
             let (post, user) = (like % 700, like / 7);
             let kind = if like % 10 == 0 { "heart" } else { "like" };
-            format!("{{\"post\":\"post/{post}\",\"user\":\"\u{1f600}{user}\",\"kind\":\"{kind}\"}}\n")
+            format!(
+                "{{\"post\":\"post/{post}\",\"user\":\"\u{1f600}{user}\",\"kind\":\"{kind}\"}}\n"
+            )
         })
         .collect();
     let ended = run_with_input(&node.url, &["import", "-"], &lines);

@@ -6,7 +6,7 @@ use likewise::http::ServeLimits;
 
 use crate::api::client::{Client, PATIENCE, Served};
 
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(200);
 
 /// Limits of which each is far away, for a test to bring one near.
 fn far() -> ServeLimits {
@@ -32,8 +32,8 @@ fn hanging_bulk(served: &Served) -> Client {
 fn a_client_that_sends_its_head_too_slowly_is_cut_off() {
     let served = Served::with_limits(ServeLimits { head_time: SHORT, ..far() });
     for begun in ["", "GET /livez HTTP/1.1\r\nhost: te"] {
-        let mut client = served.client();
         let start = Instant::now();
+        let mut client = served.client();
         client.send(begun.as_bytes());
         assert!(client.try_answer("GET").is_none(), "{begun:?}");
         assert!(start.elapsed() >= SHORT, "not before its time");
@@ -60,10 +60,9 @@ fn a_body_that_arrives_too_slowly_is_408() {
 fn a_bulk_body_that_stands_still_is_408_and_says_how_far_it_got() {
     let served = Served::with_limits(ServeLimits { bulk_idle_time: SHORT, ..far() });
     let mut client = served.client();
-    client.send(b"POST /v1/likes HTTP/1.1\r\nhost: test\r\ncontent-length: 900000\r\n\r\n");
-    let lines: String =
-        (0..6_000).map(|n| format!("{{\"post\":\"p\",\"user\":\"{n:05}\"}}\n")).collect();
-    client.send(lines.as_bytes());
+    let head = "POST /v1/likes HTTP/1.1\r\nhost: test\r\ncontent-length: 900000\r\n\r\n".to_owned();
+    let lines = (0..6_000).map(|n| format!("{{\"post\":\"p\",\"user\":\"{n:05}\"}}\n"));
+    client.send((head + &lines.collect::<String>()).as_bytes());
     let detail = client.answer("POST").problem(408, "request-timeout");
     // Whole chunks were handed over; the one that was being filled was not.
     assert!(detail.contains("4096 lines had been accepted"), "{detail}");
@@ -197,4 +196,20 @@ fn a_server_that_stops_drops_what_does_not_finish() {
     let mut hanging = hanging_bulk(&served);
     served.join();
     assert!(hanging.try_answer("POST").is_none());
+}
+
+#[test]
+fn an_error_reaches_a_client_that_still_sends_and_the_connection_goes_on() {
+    let served = Served::with_limits(far());
+    let mut client = served.client();
+    for (path, status) in [("/nowhere", 404), ("/livez", 405), ("/v1/likes?x=1", 400)] {
+        let body = vec![b' '; 100_000];
+        client.send(
+            format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len())
+                .as_bytes(),
+        );
+        client.send(&body);
+        assert_eq!(client.answer("POST").status, status, "{path}");
+    }
+    assert_eq!(client.get("/livez").status, 200);
 }

@@ -43,7 +43,9 @@ impl Process {
         loop {
             match self.child.try_wait().expect("it was started here") {
                 Some(status) => return status,
-                None if Instant::now() > deadline => panic!("still running {PATIENCE:?} after SIGTERM"),
+                None if Instant::now() > deadline => {
+                    panic!("still running {PATIENCE:?} after SIGTERM")
+                }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         }

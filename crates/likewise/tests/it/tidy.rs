@@ -17,7 +17,10 @@ const PURE_DEPENDENCIES: [&str; 5] =
 const PURE_CRATES: [&str; 2] = ["likewise-state", "likewise-replica"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is there")
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -53,8 +56,11 @@ fn assert_none(rule: &str, offenders: &[String]) {
 
 #[test]
 fn every_source_file_says_first_what_it_is() {
-    let silent: Vec<String> =
-        files(".rs").into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(name, _)| name).collect();
+    let silent: Vec<String> = files(".rs")
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(name, _)| name)
+        .collect();
     assert_none("open the file with `//!`", &silent);
 }
 
