@@ -15,6 +15,12 @@ const CONNECTIONS: usize = 64;
 /// Posts that likes, counts and feeds go to.
 const POSTS: u32 = 200_000;
 
+/// Users of the likes in bulk, new with the first run and known from then on.
+const BULK_USERS: u32 = 300_000;
+
+/// Likes in bulk that one post gets in a row.
+const LIKES_A_POST: u64 = 20;
+
 /// Posts of one feed.
 const FEED_POSTS: usize = 50;
 
@@ -86,9 +92,10 @@ fn once<S: Service>(service: &S, work: Work, run: u32, scale: Scale) -> Run {
     let mut all = scale.likes.into();
     let measured = match work {
         Work::Bulk => {
-            let like = move |number: usize| Like {
-                post: Random::new(number as u64 / 20).below(POSTS),
-                user: 10_000_000 + scale.likes * run + number as u32,
+            let like = move |number: usize| {
+                let group = (u64::from(run) << 32) | (number as u64 / LIKES_A_POST);
+                let user = 10_000_000 + (number as u32).wrapping_mul(7919) % BULK_USERS;
+                Like { post: Random::new(group).below(POSTS), user }
             };
             let time = write_all(service, scale.likes as usize, true, like);
             return finish(service, cpu, all, time, None);

@@ -7,6 +7,9 @@
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::{poll_fn, ready};
+use std::pin::Pin;
+use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -18,7 +21,6 @@ use hyper::body::Body as _;
 use likewise_replica::limits::WRITES_MAX;
 use likewise_replica::write::{Outcome, Writes};
 use likewise_state::length::Action;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::http::answers::{BulkAnswer, LineError};
@@ -82,9 +84,12 @@ struct Source {
     action: Action,
 }
 
+/// What the node will say of a chunk.
+type Answer = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, ApiError>> + Send>>;
+
 /// A chunk that the node has.
 struct Flight {
-    task: JoinHandle<Result<Vec<Outcome>, ApiError>>,
+    answer: Answer,
     sources: Vec<Source>,
 }
 
@@ -122,7 +127,7 @@ impl<'a> Bulk<'a> {
         self.send().await
     }
 
-    async fn next_data(&self, body: &mut Body, bytes: u64) -> Result<Option<Bytes>, ApiError> {
+    async fn next_data(&mut self, body: &mut Body, bytes: u64) -> Result<Option<Bytes>, ApiError> {
         let idle = self.api.limits.bulk_idle_time;
         match timeout(idle, body.frame()).await {
             Ok(None) => Ok(None),
@@ -162,18 +167,22 @@ impl<'a> Bulk<'a> {
         }
         let writes = std::mem::take(&mut self.writes);
         let (node, time) = (self.api.node.clone(), self.api.limits.write_time);
-        let task = tokio::spawn(async move { write_within(&node, writes, time).await });
+        let mut answer: Answer = Box::pin(async move { write_within(&node, writes, time).await });
+        // The first poll puts the chunk into the node's queue: here, and not in a task of its own, so
+        // that the chunks get there in the order of their lines.
+        let answer = match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+            Poll::Ready(outcomes) => Box::pin(ready(outcomes)),
+            Poll::Pending => answer,
+        };
         let sources = std::mem::take(&mut self.sources);
-        self.in_flight.push_back(Flight { task, sources });
+        self.in_flight.push_back(Flight { answer, sources });
         Ok(())
     }
 
     /// Waits for the oldest chunk.
     async fn land(&mut self) -> Result<(), ApiError> {
         let Some(flight) = self.in_flight.pop_front() else { return Ok(()) };
-        let outcomes =
-            flight.task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        for (outcome, source) in outcomes?.iter().zip(&flight.sources) {
+        for (outcome, source) in flight.answer.await?.iter().zip(&flight.sources) {
             match outcome {
                 Ok(written) => {
                     self.tally.accepted += 1;

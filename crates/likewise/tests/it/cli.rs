@@ -135,6 +135,21 @@ fn bad_lines_are_named_by_their_number_and_reject_only_themselves() {
 }
 
 #[test]
+fn the_lines_of_an_import_are_done_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path());
+    // One change of the same like in each chunk that the node makes of a long body.
+    let filler = "{\"post\":\"p\",\"user\":\"u\"}\n".repeat(4_095);
+    let change = |number: usize| {
+        format!("{{\"post\":\"x\",\"user\":\"u\",\"liked\":{}}}\n{filler}", number % 2 == 0)
+    };
+    let input: String = (0..200).map(change).collect();
+    assert_eq!(run_with_input(&node.url, &["import", "-"], &input).code, Some(0));
+    let last = json_lines(&output(&node.url, &["unlike", "x", "u", "--json"]));
+    assert_eq!((&last[0]["version"], &last[0]["changed"]), (&json!(200), &json!(false)));
+}
+
+#[test]
 fn exit_codes_tell_refusals_wrong_usage_and_absence_apart() {
     let folder = tempfile::tempdir().unwrap();
     let node = node(folder.path());
