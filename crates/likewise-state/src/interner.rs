@@ -1,8 +1,9 @@
 //! User ids, each kept once a node: text to a number of 32 bits and back.
 //!
 //! Sharded, so that a table that grows holds up one sixty-fourth of the users at most. A shard keeps its
-//! texts end to end in one buffer, each behind its length, and remembers where every fourth of them
-//! starts: a quarter of the offsets, and at most three short steps to find a text.
+//! texts end to end in chunks that never move (a buffer that grows by copying leaves holes behind that
+//! cost as much as the texts), and remembers where every fourth of them starts: a quarter of the offsets,
+//! and at most three short steps to find a text.
 
 use hashbrown::HashTable;
 use parking_lot::RwLock;
@@ -22,6 +23,9 @@ const SHARD_USERS_MAX: u32 = 1 << (32 - SHARD_BITS);
 
 const TEXTS_AN_OFFSET: u32 = 4;
 
+/// Bytes of a chunk of texts. A text lies in one chunk: what is left at the end of one stays empty.
+const CHUNK_BYTES: usize = 4 << 10;
+
 /// All users that this node has heard of.
 pub(crate) struct Users {
     key: TableKey,
@@ -30,11 +34,19 @@ pub(crate) struct Users {
 
 #[derive(Default)]
 struct Shard {
-    /// Length (16 bits, little-endian) and text of each user.
-    texts: Vec<u8>,
+    texts: Texts,
+    table: HashTable<u32>,
+}
+
+/// Texts by number, each behind its length: one byte below 128, else two.
+#[derive(Default)]
+struct Texts {
+    chunks: Vec<Box<[u8]>>,
+    /// Where the next text goes: in bytes, as if the chunks were one buffer.
+    end: usize,
+    /// Where every fourth text starts.
     offsets: Vec<u32>,
     len: u32,
-    table: HashTable<u32>,
 }
 
 impl Users {
@@ -61,7 +73,7 @@ impl Users {
     /// Calls `read` with the text of `user`. O(1).
     pub(crate) fn with_text<T>(&self, user: UserIndex, read: impl FnOnce(&str) -> T) -> T {
         let shard = self.shards[(user.0 % SHARDS) as usize].read();
-        read(as_text(shard.text(user.0 >> SHARD_BITS)))
+        read(as_text(shard.texts.get(user.0 >> SHARD_BITS)))
     }
 
     /// Calls `read` with the text of each of `users`, shard by shard: one lock a shard, not a user.
@@ -70,14 +82,14 @@ impl Users {
         for group in users.chunk_by(|a, b| a.0 % SHARDS == b.0 % SHARDS) {
             let shard = self.shards[(group[0].0 % SHARDS) as usize].read();
             for user in group {
-                read(as_text(shard.text(user.0 >> SHARD_BITS)));
+                read(as_text(shard.texts.get(user.0 >> SHARD_BITS)));
             }
         }
     }
 
     /// How many users there are. O(1).
     pub(crate) fn len(&self) -> u64 {
-        self.shards.iter().map(|shard| u64::from(shard.read().len)).sum()
+        self.shards.iter().map(|shard| u64::from(shard.read().texts.len)).sum()
     }
 }
 
@@ -96,41 +108,70 @@ fn as_text(bytes: &[u8]) -> &str {
 
 impl Shard {
     fn find(&self, hash: u64, text: &str) -> Option<u32> {
-        self.table.find(hash, |&local| self.text(local) == text.as_bytes()).copied()
+        self.table.find(hash, |&local| self.texts.get(local) == text.as_bytes()).copied()
     }
 
     fn intern(&mut self, hash: u64, text: &str, key: &TableKey) -> u32 {
         if let Some(local) = self.find(hash, text) {
             return local;
         }
-        let local = self.len;
-        assert!(local < SHARD_USERS_MAX, "this node has heard of 4 billion users, its limit");
-        let offset = u32::try_from(self.texts.len()).expect("a shard's names are under 4 GiB");
-        if local.is_multiple_of(TEXTS_AN_OFFSET) {
-            reserve_an_eighth(&mut self.offsets, 1);
-            self.offsets.push(offset);
-        }
-        reserve_an_eighth(&mut self.texts, 2 + text.len());
-        self.texts.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        self.texts.extend_from_slice(text.as_bytes());
-        self.len += 1;
-        let Self { texts, offsets, table, .. } = self;
-        table.insert_unique(hash, local, |&local| key.hash(text_at(texts, offsets, local)));
+        let local = self.texts.push(text.as_bytes());
+        let Self { texts, table } = self;
+        table.insert_unique(hash, local, |&local| key.hash(texts.get(local)));
         local
-    }
-
-    fn text(&self, local: u32) -> &[u8] {
-        text_at(&self.texts, &self.offsets, local)
     }
 }
 
-fn text_at<'a>(texts: &'a [u8], offsets: &[u32], local: u32) -> &'a [u8] {
-    let mut at = offsets[(local / TEXTS_AN_OFFSET) as usize] as usize;
-    let len_at = |at: usize| usize::from(u16::from_le_bytes([texts[at], texts[at + 1]]));
-    for _ in 0..local % TEXTS_AN_OFFSET {
-        at += 2 + len_at(at);
+impl Texts {
+    fn push(&mut self, text: &[u8]) -> u32 {
+        assert!(self.len < SHARD_USERS_MAX, "this node has heard of 4 billion users, its limit");
+        let mut head = [text.len() as u8, 0];
+        let mut head_len = 1;
+        if text.len() >= 128 {
+            head = [text.len() as u8 | 0x80, (text.len() >> 7) as u8];
+            head_len = 2;
+        }
+        let mut at = self.end % CHUNK_BYTES;
+        if at == 0 || at + head_len + text.len() > CHUNK_BYTES {
+            self.end = self.chunks.len() * CHUNK_BYTES;
+            self.chunks.push(vec![0; CHUNK_BYTES].into_boxed_slice());
+            at = 0;
+        }
+        if self.len.is_multiple_of(TEXTS_AN_OFFSET) {
+            reserve_an_eighth(&mut self.offsets, 1);
+            let offset = u32::try_from(self.end).expect("a shard's names are under 4 GiB");
+            self.offsets.push(offset);
+        }
+        let chunk = self.chunks.last_mut().expect("there is one by now");
+        chunk[at..at + head_len].copy_from_slice(&head[..head_len]);
+        chunk[at + head_len..at + head_len + text.len()].copy_from_slice(text);
+        self.end += head_len + text.len();
+        self.len += 1;
+        self.len - 1
     }
-    &texts[at + 2..at + 2 + len_at(at)]
+
+    fn get(&self, number: u32) -> &[u8] {
+        let mut at = self.offsets[(number / TEXTS_AN_OFFSET) as usize] as usize;
+        for _ in 0..number % TEXTS_AN_OFFSET {
+            let (start, len) = self.text_at(at);
+            at = start + len;
+        }
+        let (start, len) = self.text_at(at);
+        &self.chunks[start / CHUNK_BYTES][start % CHUNK_BYTES..][..len]
+    }
+
+    /// Start and length of the first text from `at` on. No text is empty, so a length of 0 is the unused
+    /// end of a chunk.
+    fn text_at(&self, at: usize) -> (usize, usize) {
+        let chunk = &self.chunks[at / CHUNK_BYTES];
+        match (chunk[at % CHUNK_BYTES], chunk.get(at % CHUNK_BYTES + 1)) {
+            (0, _) => self.text_at((at / CHUNK_BYTES + 1) * CHUNK_BYTES),
+            (low, Some(&high)) if low >= 0x80 => {
+                (at + 2, usize::from(low & 0x7f) | usize::from(high) << 7)
+            }
+            (len, _) => (at + 1, usize::from(len)),
+        }
+    }
 }
 
 /// Makes room for `more` items by an eighth at a time: a vector that doubles wastes a third on average.
@@ -147,7 +188,9 @@ mod tests {
     #[test]
     fn users_keep_their_numbers_and_texts() {
         let users = Users::new(TableKey::new([7; 16]));
-        let names: Vec<String> = (0..5_000).map(|n| format!("user-{n}")).collect();
+        // Every length up to the longest, so that texts end anywhere in their chunks.
+        let name = |n: usize| format!("user-{n}-{}", "x".repeat((n * 7) % 500));
+        let names: Vec<String> = (0..5_000).map(name).collect();
         let indexes: Vec<UserIndex> = names.iter().map(|name| users.intern(name)).collect();
         for (name, &index) in names.iter().zip(&indexes) {
             assert_eq!(users.find(name), Some(index));

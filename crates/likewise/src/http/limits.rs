@@ -40,7 +40,7 @@ pub(crate) const BULK_BYTES_MAX: u64 = 1 << 30;
 pub(crate) const LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Bytes of one chunk of a bulk body on its way to the node.
-pub(crate) const CHUNK_BYTES_MAX: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES_MAX: usize = 64 << 10;
 
 /// Chunks of one bulk request that wait for the disk. Reading goes on when the oldest is durable.
 pub(crate) const CHUNKS_IN_FLIGHT_MAX: usize = 2;
