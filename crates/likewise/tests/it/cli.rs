@@ -141,7 +141,10 @@ fn the_lines_of_an_import_are_done_in_their_order() {
     // One change of the same like in each chunk that the node makes of a long body.
     let filler = "{\"post\":\"p\",\"user\":\"u\"}\n".repeat(4_095);
     let change = |number: usize| {
-        format!("{{\"post\":\"x\",\"user\":\"u\",\"liked\":{}}}\n{filler}", number % 2 == 0)
+        format!(
+            "{{\"post\":\"x\",\"user\":\"u\",\"liked\":{}}}\n{filler}",
+            number.is_multiple_of(2)
+        )
     };
     let input: String = (0..200).map(change).collect();
     assert_eq!(run_with_input(&node.url, &["import", "-"], &input).code, Some(0));
