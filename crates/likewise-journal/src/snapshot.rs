@@ -172,7 +172,7 @@ pub(crate) fn load<D: Disk>(
     state: &State,
 ) -> Result<(Snapshot, u64), JournalError> {
     let mut input = Input::open(disk, number, store)?;
-    let mut loader = ChunkLoader::new(state);
+    let mut loader = ChunkLoader::default();
     let (mut chunks, mut bytes, mut entries) = (0u64, 0u64, 0u64);
     loop {
         let offset = input.offset();
@@ -189,7 +189,7 @@ pub(crate) fn load<D: Disk>(
         if checksum(number, chunks, chunk) != sum {
             return Err(input.corrupt(offset, Corruption::Checksum));
         }
-        match loader.load(chunk) {
+        match loader.load(state, chunk) {
             Ok(loaded) => entries += loaded as u64,
             Err(error) => return Err(input.corrupt(offset, Corruption::Content(error))),
         }

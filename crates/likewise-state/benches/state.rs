@@ -69,9 +69,9 @@ fn main() {
     row("chunks, written", || chunks = full.chunks().collect());
     row("chunks, checked and merged", || {
         let state = state();
-        let mut loader = ChunkLoader::new(&state);
+        let mut loader = ChunkLoader::default();
         for chunk in &chunks {
-            loader.load(chunk).unwrap();
+            loader.load(&state, chunk).unwrap();
         }
     });
     let held = full.totals().likes as f64;

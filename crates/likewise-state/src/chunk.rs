@@ -13,7 +13,7 @@
 //! harm: groups are merged like everything else. Chunks are read in the order in which they were made.
 
 use crate::codec::{DecodeCause, DecodeError, Reader, put_kind, put_varint};
-use crate::id::{ID_BYTES_MAX, Kind, PostId};
+use crate::id::{ID_BYTES_MAX, Kind, Like, PostId, UserId};
 use crate::interner::UserIndex;
 use crate::length::CausalLength;
 use crate::slot::SLOTS;
@@ -37,8 +37,7 @@ impl State {
     /// The whole state in chunks of at most [`CHUNK_BYTES_MAX`] bytes. Others may write meanwhile: each
     /// slot is as it was at some moment after the start, which is all that merging asks for.
     pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
-        let mut stream =
-            Stream { state: self, numbers: Vec::new(), named: 0, chunk: Chunk::default() };
+        let mut stream = ChunkWriter::default();
         let mut ready = Vec::new().into_iter();
         let mut slots = 0..SLOTS;
         std::iter::from_fn(move || {
@@ -47,16 +46,17 @@ impl State {
                     return Some(chunk);
                 }
                 ready = match slots.next() {
-                    Some(slot) => stream.slot(slot).into_iter(),
-                    None => return stream.chunk.take(),
+                    Some(slot) => stream.slot(self, slot).into_iter(),
+                    None => return stream.finish(),
                 };
             }
         })
     }
 }
 
-struct Stream<'a> {
-    state: &'a State,
+/// Makes the chunks of one stream, slot by slot.
+#[derive(Default)]
+pub struct ChunkWriter {
     /// By user index: the number in this stream.
     numbers: Vec<u32>,
     named: u32,
@@ -85,14 +85,14 @@ impl Chunk {
     }
 }
 
-impl Stream<'_> {
-    /// The chunks that one slot fills.
-    fn slot(&mut self, slot: usize) -> Vec<Vec<u8>> {
-        let slot = self.state.copy_slot(slot);
+impl ChunkWriter {
+    /// The chunks that one slot fills. What is left over goes into the first chunk of the next slot.
+    pub fn slot(&mut self, state: &State, slot: usize) -> Vec<Vec<u8>> {
+        let slot = state.copy_slot(slot);
         let mut full = Vec::new();
-        for (post, kind, likers) in slot.posts() {
+        for (_, post, kind, likers) in slot.posts() {
             for entries in likers.entries().chunks(GROUP_ENTRIES_MAX) {
-                self.group(post, kind, entries);
+                self.group(state, post, kind, entries);
                 if self.chunk.groups.len() + self.chunk.name_bytes.len() >= CHUNK_BYTES {
                     full.extend(self.chunk.take());
                 }
@@ -101,9 +101,20 @@ impl Stream<'_> {
         full
     }
 
-    fn group(&mut self, post: PostId<'_>, kind: Kind<'_>, entries: &[(UserIndex, CausalLength)]) {
+    /// The last chunk, if anything is left over.
+    pub fn finish(&mut self) -> Option<Vec<u8>> {
+        self.chunk.take()
+    }
+
+    fn group(
+        &mut self,
+        state: &State,
+        post: PostId<'_>,
+        kind: Kind<'_>,
+        entries: &[(UserIndex, CausalLength)],
+    ) {
         let mut numbered: Vec<(u32, CausalLength)> =
-            entries.iter().map(|&(user, length)| (self.number(user), length)).collect();
+            entries.iter().map(|&(user, length)| (self.number(state, user), length)).collect();
         numbered.sort_unstable();
         let groups = &mut self.chunk.groups;
         put_varint(groups, post.as_str().len() as u64);
@@ -121,7 +132,7 @@ impl Stream<'_> {
         }
     }
 
-    fn number(&mut self, user: UserIndex) -> u32 {
+    fn number(&mut self, state: &State, user: UserIndex) -> u32 {
         let at = user.0 as usize;
         if self.numbers.len() <= at {
             self.numbers.resize(at + 1, NO_NUMBER);
@@ -130,7 +141,7 @@ impl Stream<'_> {
             self.numbers[at] = self.named;
             self.named += 1;
             self.chunk.names += 1;
-            self.state.users.with_text(user, |text| {
+            state.users.with_text(user, |text| {
                 put_varint(&mut self.chunk.name_bytes, text.len() as u64);
                 self.chunk.name_bytes.extend_from_slice(text.as_bytes());
             });
@@ -140,27 +151,35 @@ impl Stream<'_> {
 }
 
 /// Merges the chunks of one stream into a state.
-pub struct ChunkLoader<'a> {
-    state: &'a State,
+#[derive(Default)]
+pub struct ChunkLoader {
     users: Vec<UserIndex>,
 }
 
-impl<'a> ChunkLoader<'a> {
-    /// A loader for one stream.
-    #[must_use]
-    pub fn new(state: &'a State) -> Self {
-        Self { state, users: Vec::new() }
-    }
-
-    /// Merges the next chunk and answers how many entries it held.
+impl ChunkLoader {
+    /// Merges the next chunk into `state`, which must be the same for all chunks, and answers how many
+    /// entries it held.
     ///
     /// # Errors
     /// The first thing that is wrong, and where. What stood before it has been merged, which does no
     /// harm: each entry is true by itself.
-    pub fn load(&mut self, chunk: &[u8]) -> Result<usize, DecodeError> {
+    pub fn load(&mut self, state: &State, chunk: &[u8]) -> Result<usize, DecodeError> {
+        self.load_telling(state, chunk, |_, _| {})
+    }
+
+    /// As [`Self::load`], with `new` told of each entry that was news.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_telling(
+        &mut self,
+        state: &State,
+        chunk: &[u8],
+        mut new: impl FnMut(Like<'_>, CausalLength),
+    ) -> Result<usize, DecodeError> {
         let mut reader = Reader::versioned(chunk, VERSION)?;
         for _ in 0..reader.varint()? {
-            self.users.push(self.state.users.intern(reader.user()?.as_str()));
+            self.users.push(state.users.intern(reader.user()?.as_str()));
         }
         let mut entries = 0;
         let mut group = Vec::new();
@@ -168,7 +187,12 @@ impl<'a> ChunkLoader<'a> {
             let len = reader.varint()?;
             let (post, kind) = (reader.post(len)?, reader.kind()?);
             self.read_group(&mut reader, &mut group)?;
-            self.state.merge_post(post, kind, &group);
+            state.merge_post(post, kind, &group, |user, length| {
+                state.users.with_text(user, |user| {
+                    let user = UserId::new(user).expect("only ids are interned");
+                    new(Like { post, kind, user }, length);
+                });
+            });
             entries += group.len();
         }
         Ok(entries)

@@ -66,7 +66,7 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// Appends `n` in LEB128: seven bits a byte, the lowest first.
-pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut n: u64) {
+pub fn put_varint(bytes: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         bytes.push((n as u8) | 0x80);
         n >>= 7;
@@ -75,7 +75,7 @@ pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Appends a kind, its length first. The default kind is a length of 0.
-pub(crate) fn put_kind(bytes: &mut Vec<u8>, kind: Kind<'_>) {
+pub fn put_kind(bytes: &mut Vec<u8>, kind: Kind<'_>) {
     let text = if kind.is_like() { "" } else { kind.as_str() };
     bytes.push(text.len() as u8);
     bytes.extend_from_slice(text.as_bytes());
@@ -83,18 +83,23 @@ pub(crate) fn put_kind(bytes: &mut Vec<u8>, kind: Kind<'_>) {
 
 /// Reads what the functions above wrote, from bytes that nobody vouches for.
 #[derive(Clone)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// A reader of all of `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
     /// A reader that has passed the version byte, which must be `known`.
-    pub(crate) fn versioned(bytes: &'a [u8], known: u8) -> Result<Self, DecodeError> {
+    ///
+    /// # Errors
+    /// Where it is another, or there is none.
+    pub fn versioned(bytes: &'a [u8], known: u8) -> Result<Self, DecodeError> {
         let mut reader = Self::new(bytes);
         match reader.byte()? {
             found if found == known => Ok(reader),
@@ -102,23 +107,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn is_at_end(&self) -> bool {
+    /// Whether everything has been read.
+    #[must_use]
+    pub const fn is_at_end(&self) -> bool {
         self.offset == self.bytes.len()
     }
 
-    pub(crate) fn error(&self, cause: DecodeCause) -> DecodeError {
+    /// An error at the present place.
+    #[must_use]
+    pub const fn error(&self, cause: DecodeCause) -> DecodeError {
         DecodeError { offset: self.offset, cause }
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
+    /// The next byte.
+    ///
+    /// # Errors
+    /// At the end.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let byte =
             *self.bytes.get(self.offset).ok_or_else(|| self.error(DecodeCause::Truncated))?;
         self.offset += 1;
         Ok(byte)
     }
 
+    /// The next varint.
+    ///
+    /// # Errors
+    /// Where it is cut off or has more than 64 bits.
     #[inline]
-    pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut n = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -134,6 +151,24 @@ impl<'a> Reader<'a> {
         Err(self.error(DecodeCause::NumberTooLarge))
     }
 
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// Where there are fewer.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let rest = &self.bytes[self.offset..];
+        let array = rest.first_chunk().ok_or_else(|| self.error(DecodeCause::Truncated))?;
+        self.offset += N;
+        Ok(*array)
+    }
+
+    /// All that has not been read.
+    pub fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.offset..];
+        self.offset = self.bytes.len();
+        rest
+    }
+
     fn text(&mut self, len: u64) -> Result<&'a str, DecodeError> {
         let rest = &self.bytes[self.offset..];
         let len = usize::try_from(len).ok().filter(|&len| len <= rest.len());
@@ -144,12 +179,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A post id whose length has been read.
-    pub(crate) fn post(&mut self, len: u64) -> Result<PostId<'a>, DecodeError> {
+    ///
+    /// # Errors
+    /// Where it is cut off or no id.
+    pub fn post(&mut self, len: u64) -> Result<PostId<'a>, DecodeError> {
         let text = self.text(len)?;
         PostId::new(text).map_err(|error| self.error(DecodeCause::Id(error)))
     }
 
-    pub(crate) fn kind(&mut self) -> Result<Kind<'a>, DecodeError> {
+    /// A kind as [`put_kind`] wrote it.
+    ///
+    /// # Errors
+    /// Where it is cut off or no kind.
+    pub fn kind(&mut self) -> Result<Kind<'a>, DecodeError> {
         match self.byte()? {
             0 => Ok(Kind::LIKE),
             len => {
@@ -159,14 +201,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn user(&mut self) -> Result<UserId<'a>, DecodeError> {
+    /// A user id behind its length.
+    ///
+    /// # Errors
+    /// Where it is cut off or no id.
+    pub fn user(&mut self) -> Result<UserId<'a>, DecodeError> {
         let len = self.varint()?;
         let text = self.text(len)?;
         UserId::new(text).map_err(|error| self.error(DecodeCause::Id(error)))
     }
 
     /// A length of 1 or more: nobody sends word of a like that was never touched.
-    pub(crate) fn length(&mut self) -> Result<CausalLength, DecodeError> {
+    ///
+    /// # Errors
+    /// Where it is 0 or too large.
+    pub fn length(&mut self) -> Result<CausalLength, DecodeError> {
         let n = self.varint()?;
         u32::try_from(n)
             .ok()

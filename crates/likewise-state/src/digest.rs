@@ -87,6 +87,24 @@ impl PostHasher {
 }
 
 impl Digest {
+    /// The digest as bytes, for peers of the same cluster only.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+
+    /// The digest from its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+
+    /// The low 64 bits: enough to name an entry among those of one cluster.
+    #[must_use]
+    pub const fn low(self) -> u64 {
+        self.0 as u64
+    }
+
     /// A text that is equal for equal digests and tells nothing else about them: an HTTP entity tag.
     #[must_use]
     pub fn tag(self, key: &DigestKey) -> String {

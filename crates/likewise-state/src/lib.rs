@@ -18,7 +18,9 @@
 //! - [`packed`], [`delta`]: likes on the move;
 //! - [`digest`]: a hash of a set that is kept up to date in constant time;
 //! - [`interner`], [`likers`], [`slot`], [`state`]: the likes at rest;
-//! - [`chunk`]: the whole state as a stream of bounded pieces.
+//! - [`place`]: an entry of this node in twelve bytes;
+//! - [`chunk`]: the whole state as a stream of bounded pieces;
+//! - [`sketch`]: what two sets differ in, for the price of the difference.
 //!
 //! ```
 //! use likewise_state::{id::Like, length::Action, state::{Keys, State}};
@@ -53,4 +55,8 @@ pub mod slot;
 
 pub mod state;
 
+pub mod place;
+
 pub mod chunk;
+
+pub mod sketch;

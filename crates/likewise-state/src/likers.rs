@@ -118,6 +118,13 @@ impl Likers {
         }
     }
 
+    /// How many users ever touched the post. O(1), of a bitmap O(its containers).
+    pub(crate) fn entries_len(&self) -> usize {
+        let Self::Many(many) = self else { return self.count() as usize };
+        let unliked = many.longer.iter().filter(|(_, length)| !length.liked());
+        self.count() as usize + unliked.count()
+    }
+
     /// Every user that ever touched the post, with its length.
     pub(crate) fn entries(&self) -> Vec<(UserIndex, CausalLength)> {
         let liked = self.users().into_iter();

@@ -73,18 +73,21 @@ impl Slot {
             .map(|post| &post.likers)
     }
 
-    /// The users of a post, made where there are none. O(1) amortised.
+    /// The users of a post, made where there are none, and where its key stands. O(1) amortised.
     pub(crate) fn find_or_insert(
         &mut self,
         hash: u64,
         post: PostId<'_>,
         kind: Kind<'_>,
         table: &TableKey,
-    ) -> &mut Likers {
+    ) -> (u32, &mut Likers) {
         let Self { keys, posts, .. } = self;
         let wanted = (post.as_str().as_bytes(), kind_bytes(kind));
         let absent = match posts.find_entry(hash, |post| key_at(keys, post.key) == wanted) {
-            Ok(found) => return &mut found.into_mut().likers,
+            Ok(found) => {
+                let post = found.into_mut();
+                return (post.key, &mut post.likers);
+            }
             Err(absent) => absent,
         };
         let key = u32::try_from(keys.len()).expect("a slot's post ids are under 4 GiB");
@@ -95,7 +98,16 @@ impl Slot {
         keys.extend_from_slice(wanted.1);
         let rehash = |post: &Post| table.hash(key_at(keys, post.key).0);
         let post = Post { key, likers: Likers::default() };
-        &mut absent.into_table().insert_unique(hash, post, rehash).into_mut().likers
+        let post = absent.into_table().insert_unique(hash, post, rehash).into_mut();
+        (key, &mut post.likers)
+    }
+
+    /// The post whose key stands at `key`. O(1).
+    pub(crate) fn post_at(&self, key: u32, table: &TableKey) -> (PostId<'_>, Kind<'_>, &Likers) {
+        let texts = key_at(&self.keys, key);
+        let (post, kind) = ids(texts);
+        let found = self.posts.find(table.hash(texts.0), |post| post.key == key);
+        (post, kind, &found.expect("a key belongs to a post").likers)
     }
 
     /// The kinds of one post. O(kinds of the post): all of them share the table hash.
@@ -106,11 +118,11 @@ impl Slot {
         })
     }
 
-    /// All posts with their kinds and users, in the order of the table.
-    pub(crate) fn posts(&self) -> impl Iterator<Item = (PostId<'_>, Kind<'_>, &Likers)> {
+    /// All posts with their keys' places, kinds and users, in the order of the table.
+    pub(crate) fn posts(&self) -> impl Iterator<Item = (u32, PostId<'_>, Kind<'_>, &Likers)> {
         self.posts.iter().map(|post| {
             let (id, kind) = ids(key_at(&self.keys, post.key));
-            (id, kind, &post.likers)
+            (post.key, id, kind, &post.likers)
         })
     }
 

@@ -21,6 +21,7 @@ use crate::interner::{UserIndex, Users};
 use crate::lattice::{Changed, Lattice};
 use crate::length::CausalLength;
 use crate::likers::Likers;
+use crate::place::Place;
 use crate::slot::{SLOTS, Slot};
 
 /// The key of this node's hash tables. Random in each process, so that nobody can aim at collisions.
@@ -60,8 +61,8 @@ impl Keys {
 
 /// All likes that a node knows.
 pub struct State {
-    keys: Keys,
-    slots: Box<[RwLock<Slot>]>,
+    pub(crate) keys: Keys,
+    pub(crate) slots: Box<[RwLock<Slot>]>,
     pub(crate) users: Users,
 }
 
@@ -74,13 +75,15 @@ pub struct Raised {
     pub after: CausalLength,
     /// How many users like the post now.
     pub likes: u64,
+    /// Where the entry is kept, if anything is new.
+    pub place: Option<Place>,
 }
 
 impl Raised {
     /// Whether anything is new.
     #[must_use]
-    pub fn changed(self) -> bool {
-        self.before != self.after
+    pub const fn changed(self) -> bool {
+        self.place.is_some()
     }
 }
 
@@ -119,22 +122,23 @@ impl State {
         like: Like<'_>,
         target: impl FnOnce(CausalLength) -> Option<CausalLength>,
     ) -> Raised {
-        let (hash, lock) = self.slot_of(like.post);
+        let (hash, number) = self.slot_of(like.post);
         let known = self.users.find(like.user.as_str());
-        let mut slot = lock.write();
+        let mut slot = self.slots[number].write();
         let likers = slot.find(hash, like.post, like.kind);
         let before = length_in(likers, known);
         let Some(after) = target(before).filter(|&after| after > before) else {
-            return Raised { before, after: before, likes: likers.map_or(0, Likers::count) };
+            let likes = likers.map_or(0, Likers::count);
+            return Raised { before, after: before, likes, place: None };
         };
         let user = known.unwrap_or_else(|| self.users.intern(like.user.as_str()));
         let hasher = PostHasher::new(&self.keys.digest, like.post, like.kind);
         let change = hasher.entry(like.user, after) - hasher.entry(like.user, before);
-        let likers = slot.find_or_insert(hash, like.post, like.kind, &self.keys.table);
+        let (post, likers) = slot.find_or_insert(hash, like.post, like.kind, &self.keys.table);
         likers.raise(user, before, after, change, |user, length| self.entry(&hasher, user, length));
         let likes = likers.count();
         slot.carry(before, after, change);
-        Raised { before, after, likes }
+        Raised { before, after, likes, place: Some(Place::new(number, post, user)) }
     }
 
     /// Takes in all entries of `delta` and answers how many of them were new.
@@ -147,22 +151,22 @@ impl State {
     #[must_use]
     pub fn length(&self, like: Like<'_>) -> CausalLength {
         let known = self.users.find(like.user.as_str());
-        let (hash, lock) = self.slot_of(like.post);
-        length_in(lock.read().find(hash, like.post, like.kind), known)
+        let (hash, number) = self.slot_of(like.post);
+        length_in(self.slots[number].read().find(hash, like.post, like.kind), known)
     }
 
     /// How many users like a post. O(1).
     #[must_use]
     pub fn count(&self, post: PostId<'_>, kind: Kind<'_>) -> u64 {
-        let (hash, lock) = self.slot_of(post);
-        lock.read().find(hash, post, kind).map_or(0, Likers::count)
+        let (hash, number) = self.slot_of(post);
+        self.slots[number].read().find(hash, post, kind).map_or(0, Likers::count)
     }
 
     /// Count and digest of a post. O(1).
     #[must_use]
     pub fn post(&self, post: PostId<'_>, kind: Kind<'_>) -> PostSummary {
-        let (hash, lock) = self.slot_of(post);
-        let slot = lock.read();
+        let (hash, number) = self.slot_of(post);
+        let slot = self.slots[number].read();
         let Some(likers) = slot.find(hash, post, kind) else { return PostSummary::default() };
         let digest = likers.digest().unwrap_or_else(|| {
             let hasher = PostHasher::new(&self.keys.digest, post, kind);
@@ -181,8 +185,8 @@ impl State {
     /// The kinds of a post that anybody likes, by name, with their counts. O(kinds of the post).
     #[must_use]
     pub fn reactions(&self, post: PostId<'_>) -> Vec<(String, u64)> {
-        let (hash, lock) = self.slot_of(post);
-        let slot = lock.read();
+        let (hash, number) = self.slot_of(post);
+        let slot = self.slots[number].read();
         let liked = slot.kinds(hash, post).filter(|&(_, count)| count > 0);
         let sorted: BTreeMap<String, u64> =
             liked.map(|(kind, count)| (kind.to_owned(), count)).collect();
@@ -202,9 +206,9 @@ impl State {
         after: Option<&str>,
         limit: usize,
     ) -> Vec<String> {
-        let (hash, lock) = self.slot_of(post);
+        let (hash, number) = self.slot_of(post);
         // The names are looked at without the slot's lock: a long list does not hold up writers.
-        let users = lock.read().find(hash, post, kind).map(Likers::users);
+        let users = self.slots[number].read().find(hash, post, kind).map(Likers::users);
         let mut first: BinaryHeap<String> = BinaryHeap::new();
         self.users.with_texts(&mut users.unwrap_or_default(), |user| {
             let is_full = first.len() == limit;
@@ -276,7 +280,7 @@ impl State {
     pub fn entries(&self, slot: usize) -> Vec<(String, String, String, CausalLength)> {
         let slot = self.copy_slot(slot);
         let mut entries = Vec::new();
-        for (post, kind, likers) in slot.posts() {
+        for (_, post, kind, likers) in slot.posts() {
             for (user, length) in likers.entries() {
                 let user = self.users.with_text(user, str::to_owned);
                 entries.push((post.as_str().to_owned(), kind.as_str().to_owned(), user, length));
@@ -291,18 +295,19 @@ impl State {
     }
 
     /// Takes in entries of one post whose users are known by number: the loading of a [`crate::chunk`].
+    /// `new` hears of each that was news.
     pub(crate) fn merge_post(
         &self,
         post: PostId<'_>,
         kind: Kind<'_>,
         entries: &[(UserIndex, CausalLength)],
-    ) -> usize {
-        let (hash, lock) = self.slot_of(post);
+        mut new: impl FnMut(UserIndex, CausalLength),
+    ) {
+        let (hash, number) = self.slot_of(post);
         let hasher = PostHasher::new(&self.keys.digest, post, kind);
-        let mut slot = lock.write();
-        let mut new = 0;
+        let mut slot = self.slots[number].write();
         for &(user, after) in entries {
-            let likers = slot.find_or_insert(hash, post, kind, &self.keys.table);
+            let (_, likers) = slot.find_or_insert(hash, post, kind, &self.keys.table);
             let before = likers.length(user);
             if after > before {
                 let change = self.entry(&hasher, user, after) - self.entry(&hasher, user, before);
@@ -310,23 +315,27 @@ impl State {
                     self.entry(&hasher, user, length)
                 });
                 slot.carry(before, after, change);
-                new += 1;
+                new(user, after);
             }
         }
-        new
     }
 
-    fn entry(&self, hasher: &PostHasher, user: UserIndex, length: CausalLength) -> Digest {
+    pub(crate) fn entry(
+        &self,
+        hasher: &PostHasher,
+        user: UserIndex,
+        length: CausalLength,
+    ) -> Digest {
         self.users.with_text(user, |text| {
             hasher.entry(UserId::new(text).expect("only ids are interned"), length)
         })
     }
 
     /// The table hash of a post and the slot that it belongs to.
-    fn slot_of(&self, post: PostId<'_>) -> (u64, &RwLock<Slot>) {
+    fn slot_of(&self, post: PostId<'_>) -> (u64, usize) {
         let bytes = post.as_str().as_bytes();
         let slot = self.keys.digest.slot(bytes) as usize % SLOTS;
-        (self.keys.table.hash(bytes), &self.slots[slot])
+        (self.keys.table.hash(bytes), slot)
     }
 }
 

@@ -54,7 +54,7 @@ fn chunk_version_1() {
     let kept = golden("chunk-1.bin", &chunks[0]);
     assert_eq!(chunks[0], kept);
     let read = State::new(Keys::for_tests());
-    assert_eq!(ChunkLoader::new(&read).load(&kept), Ok(ENTRIES.len()));
+    assert_eq!(ChunkLoader::default().load(&read, &kept), Ok(ENTRIES.len()));
     assert_eq!(read.root_digest(), state.root_digest());
 }
 
@@ -77,7 +77,7 @@ fn a_newer_version_is_refused_by_name() {
         "at byte 1: format version 2 is unknown, this release reads version 1"
     );
     let state = State::new(Keys::for_tests());
-    assert!(ChunkLoader::new(&state).load(&bytes).is_err());
+    assert!(ChunkLoader::default().load(&state, &bytes).is_err());
 }
 
 #[test]

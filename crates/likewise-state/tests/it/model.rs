@@ -78,12 +78,11 @@ fn check(state: &State, model: &Model) {
 
 fn loaded(chunks: impl Iterator<Item = Vec<u8>>) -> State {
     let state = state();
-    let mut loader = ChunkLoader::new(&state);
+    let mut loader = ChunkLoader::default();
     for chunk in chunks {
         assert!(chunk.len() <= CHUNK_BYTES_MAX);
-        assert!(loader.load(&chunk).unwrap() > 0);
+        assert!(loader.load(&state, &chunk).unwrap() > 0);
     }
-    drop(loader);
     state
 }
 
@@ -147,14 +146,14 @@ proptest! {
         mut bytes in prop::collection::vec(any::<u8>(), 0..300)
     ) {
         let _ = Delta::decode(bytes.clone());
-        let _ = ChunkLoader::new(&state()).load(&bytes);
+        let _ = ChunkLoader::default().load(&state(), &bytes);
         if let Some(first) = bytes.first_mut() {
             *first = 1;
         }
         if let Ok(delta) = Delta::decode(bytes.clone()) {
             prop_assert_eq!(delta.entries().count(), delta.len());
         }
-        let _ = ChunkLoader::new(&state()).load(&bytes);
+        let _ = ChunkLoader::default().load(&state(), &bytes);
     }
 }
 
