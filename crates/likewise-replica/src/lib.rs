@@ -24,7 +24,13 @@
 //! While a batch is on its way to the disk the next one gathers. A write that changed nothing waits like
 //! any other: what it found may itself not be durable yet.
 //!
-//! Reading order: [`input`], [`output`], [`write`], [`replica`], [`limits`].
+//! And the way of a like to the other nodes: what changes is mailed to every peer that there is a link
+//! with, a frame a tick, and leaves the outbox of a peer when that peer has made it durable. Whatever the
+//! mail missed, because a peer was away, slow or new, repair finds by comparing digests. [`message`] shows
+//! both conversations.
+//!
+//! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], `outbox`,
+//! [`peers`], `repair` (the asking side) and `answer` (the other); [`limits`] has every bound.
 
 pub mod input;
 
@@ -33,5 +39,17 @@ pub mod output;
 pub mod write;
 
 pub mod replica;
+
+pub mod member;
+
+pub mod message;
+
+mod outbox;
+
+pub mod peers;
+
+mod repair;
+
+mod answer;
 
 pub mod limits;

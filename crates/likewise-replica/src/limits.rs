@@ -1,5 +1,7 @@
 //! Every bound of the protocol, each with the sentence that says what happens at it.
 
+use std::time::Duration;
+
 /// How far ahead of the node's own length a `seen` may be. One that is further ahead is refused: no
 /// client got there by itself, and taking it could only burn the counter.
 pub const SEEN_AHEAD_MAX: u32 = 1_000;
@@ -18,3 +20,53 @@ pub const GATHERED_REQUESTS_MAX: usize = 65_536;
 
 /// Writes in one request. The caller divides what is longer.
 pub const WRITES_MAX: usize = 4_096;
+
+/// Entries of one frame. A fuller outbox sends at once, without waiting for its tick; the rest goes into
+/// the next frame. With short ids that is some 64 KiB.
+pub const FRAME_ENTRIES_MAX: usize = 2_048;
+
+/// Frames that a peer has not acknowledged. The next one waits: that is how a slow peer holds us back.
+pub const FRAMES_IN_FLIGHT_MAX: usize = 4;
+
+/// Entries that wait for one peer, 16 MB of places. One more empties the outbox, and repair finds what was
+/// in it.
+pub const OUTBOX_ENTRIES_MAX: usize = 1_000_000;
+
+/// Time between two frames to one peer: so long a member, within the bounds below.
+pub const TICK_A_MEMBER: Duration = Duration::from_micros(500);
+
+/// The shortest tick.
+pub const TICK_MIN: Duration = Duration::from_millis(5);
+
+/// The longest tick.
+pub const TICK_MAX: Duration = Duration::from_millis(100);
+
+/// Time between two repairs that a node begins, each with the next peer.
+pub const REPAIR_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time until a repair goes on with the same peer: when it was busy, and to see whether the last one
+/// has done its work.
+pub const REPAIR_AGAIN: Duration = Duration::from_millis(300);
+
+/// Without an answer for so long a repair is given up.
+pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Entries whose sketch is made at once: bounds how long a repair keeps the node from other work, some
+/// 10 ms. A slot with more is a batch of its own.
+pub const BATCH_ENTRIES_MAX: usize = 32_768;
+
+/// The first symbols of a batch, beside one and a half for each slot in it.
+pub const SYMBOLS_FIRST: usize = 8;
+
+/// Symbols of one batch. Beyond that, or a tenth of its entries, its slots are sent as a whole.
+pub const SYMBOLS_MAX: usize = 65_536;
+
+/// A node that lacks no more entries than this has caught up: it is ready.
+pub const READY_BEHIND_MAX: u64 = 10_000;
+
+/// Time between two tellings of what our state comes to.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Peers that a replica mails to. One more gets nothing but repair by its own asking; a cluster of that
+/// size wants another topology.
+pub const PEERS_MAX: usize = 256;

@@ -2,6 +2,7 @@
 
 use likewise_state::delta::Delta;
 
+use crate::member::LinkId;
 use crate::write::{Outcome, RequestId};
 
 /// The number of a batch: 1, 2, 3 and so on.
@@ -18,6 +19,21 @@ pub enum Output {
         batch: BatchId,
         /// What to keep.
         delta: Delta,
+    },
+    /// Send this to the other end of a link.
+    Send {
+        /// The link.
+        link: LinkId,
+        /// An encoded [`Message`](crate::message::Message).
+        message: Vec<u8>,
+    },
+    /// Close a link, and say why in the log. Say
+    /// [`LinkClosed`](crate::input::Input::LinkClosed) when it is done.
+    Close {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: String,
     },
     /// Tell the client.
     Answer {

@@ -2,13 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use likewise_state::chunk::ChunkLoader;
+use likewise_state::codec::DecodeError;
 use likewise_state::delta::Delta;
+use likewise_state::id::Like;
+use likewise_state::length::CausalLength;
 use likewise_state::state::State;
 
 use crate::input::Input;
 use crate::limits::{BATCHES_MAX, GATHERED_BYTES_MAX, GATHERED_REQUESTS_MAX, WRITES_MAX};
+use crate::member::{Direction, LinkId};
+use crate::message::Message;
 use crate::output::{Answer, BatchId, Output};
+use crate::peers::{PeerView, Peers, RepairFigures};
 use crate::write::{Outcome, RequestId, Writes, Written, target};
 
 /// One node's part of the protocol. It is the only writer of its state; readers may share it.
@@ -22,10 +30,14 @@ pub struct Replica {
     /// Batches that the journal has not confirmed, oldest first, with the requests that wait for each.
     batches: VecDeque<(BatchId, Vec<Waiting>)>,
     answers: VecDeque<(RequestId, Answer)>,
+    peers: Peers,
 }
 
-/// A request and what it will be told.
-type Waiting = (RequestId, Vec<Outcome>);
+/// Who waits for a batch, and what it will be told.
+enum Waiting {
+    Client(RequestId, Vec<Outcome>),
+    Peer(LinkId, u64),
+}
 
 /// What the journal can do at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +55,7 @@ impl Replica {
     #[must_use]
     pub fn new(state: Arc<State>) -> Self {
         Self {
+            peers: Peers::new(state.clone()),
             state,
             journal: Journal::Writable,
             gathered: Delta::default(),
@@ -59,12 +72,18 @@ impl Replica {
         self.journal
     }
 
-    /// Takes in what has happened. Then call [`Self::poll_output`] until it gives `None`; several inputs
+    /// Takes in what has happened, `now` being the time since any moment that stays the same. Then call [`Self::poll_output`] until it gives `None`; several inputs
     /// may go before that, and then share a batch.
-    pub fn handle(&mut self, input: Input) {
+    pub fn handle(&mut self, input: Input, now: Duration) {
+        self.peers.now = now;
         match input {
             Input::Write { request, writes } => self.write(request, &writes),
             Input::Persisted { batch } => self.persisted(batch),
+            Input::LinkOpened { link, peer, direction } => self.peers.opened(link, peer, direction),
+            Input::Received { link, message } => self.received(link, &message),
+            Input::LinkClosed { link } => self.peers.closed(link),
+            Input::Tick => {}
+            Input::Alone => self.peers.caught_up = true,
             Input::JournalStalled => self.journal_stopped(Journal::Stalled),
             Input::JournalFailed => self.journal_stopped(Journal::Failed),
         }
@@ -74,6 +93,13 @@ impl Replica {
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some((request, answer)) = self.answers.pop_front() {
             return Some(Output::Answer { request, answer });
+        }
+        if let Some(output) = self.peers.outputs.pop_front() {
+            return Some(output);
+        }
+        self.peers.advance();
+        if let Some(output) = self.peers.outputs.pop_front() {
+            return Some(output);
         }
         let is_idle = self.gathered.is_empty() && self.waiting.is_empty();
         if is_idle || self.batches.len() >= BATCHES_MAX || self.journal != Journal::Writable {
@@ -100,21 +126,124 @@ impl Replica {
             let raised = state.raise(like, |held| {
                 target(held, action, seen).map_err(|why| refusal = Some(why)).ok()
             });
-            if raised.changed() {
+            if let Some(place) = raised.place {
                 gathered.push(like, raised.after);
+                self.peers.changed(place);
             }
             let written =
                 Written { length: raised.after, changed: raised.changed(), likes: raised.likes };
             outcomes.push(refusal.map_or(Ok(written), Err));
         }
-        self.waiting.push((request, outcomes));
+        self.waiting.push(Waiting::Client(request, outcomes));
+    }
+
+    fn received(&mut self, link: LinkId, bytes: &[u8]) {
+        match Message::decode(bytes) {
+            Ok(Message::Delta { frame, delta }) => {
+                let state = self.state.clone();
+                self.merge(link, frame, |merge| {
+                    for (like, length) in delta.entries() {
+                        if state.raise(like, |_| Some(length)).changed() {
+                            merge(like, length);
+                        }
+                    }
+                    Ok(())
+                });
+            }
+            Ok(Message::Chunk { frame, first, chunk }) => {
+                let state = self.state.clone();
+                let Some(known) = self.peers.links.get_mut(&link) else { return };
+                let mut loader = std::mem::take(&mut known.chunks);
+                if first {
+                    loader = ChunkLoader::default();
+                }
+                self.merge(link, frame, |merge| {
+                    loader.load_telling(&state, &chunk, merge).map(|_| ())
+                });
+                if let Some(known) = self.peers.links.get_mut(&link) {
+                    known.chunks = loader;
+                }
+            }
+            Ok(message) => self.peers.received(link, message),
+            Err(error) => {
+                self.close(link, format!("it sent a message that makes no sense: {error}"))
+            }
+        }
+    }
+
+    /// Merges the frame of a peer, which is acknowledged when what was new is durable.
+    fn merge(
+        &mut self,
+        link: LinkId,
+        frame: u64,
+        entries: impl FnOnce(&mut dyn FnMut(Like<'_>, CausalLength)) -> Result<(), DecodeError>,
+    ) {
+        let is_incoming =
+            self.peers.links.get(&link).is_some_and(|link| link.direction == Direction::Incoming);
+        if !is_incoming {
+            return self.close(link, "it sent entries on a link that it did not open".to_owned());
+        }
+        if self.journal != Journal::Writable {
+            let reason = "the disk here takes no writes: the peer repairs us later".to_owned();
+            return self.close(link, reason);
+        }
+        let (before, gathered) = (self.gathered.len(), &mut self.gathered);
+        let merged = entries(&mut |like, length| gathered.push(like, length));
+        if self.gathered.len() > before {
+            self.peers.last_change = self.peers.now;
+        }
+        match merged {
+            Ok(()) => self.waiting.push(Waiting::Peer(link, frame)),
+            Err(error) => self.close(link, format!("it sent entries that make no sense: {error}")),
+        }
+    }
+
+    fn close(&mut self, link: LinkId, reason: String) {
+        self.peers.outputs.push_back(Output::Close { link, reason });
+    }
+
+    /// When something is due, if nothing else happens before: then hand in
+    /// [`Tick`](Input::Tick).
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.peers.next_deadline()
+    }
+
+    /// Whether this replica knows what at least one peer knew when it came, or has nobody to ask.
+    #[must_use]
+    pub const fn has_caught_up(&self) -> bool {
+        self.peers.caught_up
+    }
+
+    /// Whether all peers have acknowledged all that was mailed to them.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.peers.is_flushed()
+    }
+
+    /// The peers that there is a link with.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerView> {
+        self.peers.views()
+    }
+
+    /// What repair has done so far.
+    #[must_use]
+    pub const fn repair_figures(&self) -> RepairFigures {
+        self.peers.figures
     }
 
     fn persisted(&mut self, batch: BatchId) {
         while self.batches.front().is_some_and(|&(id, _)| id <= batch) {
             let (_, waiting) = self.batches.pop_front().expect("it has a front");
-            let done = waiting.into_iter().map(|(id, outcomes)| (id, Answer::Done(outcomes)));
-            self.answers.extend(done);
+            for waiting in waiting {
+                match waiting {
+                    Waiting::Client(request, outcomes) => {
+                        self.answers.push_back((request, Answer::Done(outcomes)));
+                    }
+                    Waiting::Peer(link, frame) => self.peers.acknowledge(link, frame),
+                }
+            }
         }
         // A stalled journal that has caught up takes writes again; until then what it holds back is
         // bounded, because nothing is added to it.
@@ -132,6 +261,14 @@ impl Replica {
         }
         let batches = self.batches.iter_mut().flat_map(|(_, waiting)| waiting.drain(..));
         let waiting = batches.chain(self.waiting.drain(..));
-        self.answers.extend(waiting.map(|(request, _)| (request, Answer::Unavailable)));
+        for waiting in waiting {
+            match waiting {
+                Waiting::Client(request, _) => {
+                    self.answers.push_back((request, Answer::Unavailable));
+                }
+                // Its frame is not acknowledged, so the peer keeps it; the link is closed at the next.
+                Waiting::Peer(..) => {}
+            }
+        }
     }
 }

@@ -1,36 +1,44 @@
-//! The event loop: one thread owns the replica, turns what happens into inputs and carries out each
-//! output. [`Node`] is the handle that everybody else holds.
+//! The handle of a node, which everybody holds who reads, writes or brings messages. Behind it one thread
+//! owns the replica: see [`turn`].
 //!
 //! ```text
 //! HTTP tasks ──> queue ──> node thread (replica) ──> journal thread ──> queue ──> node thread ──> answer
 //!      └──── reads go to the shared state directly, slot by slot ────┘
+//! links  <──> queue <──> node thread
 //! ```
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use likewise_journal::disk::Disk;
 use likewise_journal::error::JournalError;
 use likewise_journal::figures::{Board, Figures};
 use likewise_journal::journal::Journal;
 use likewise_journal::writer::{self, Writer};
-use likewise_replica::input::Input;
-use likewise_replica::output::{Answer, BatchId, Output};
-use likewise_replica::replica::Replica;
-use likewise_replica::write::{Outcome, RequestId, Writes};
+use likewise_replica::member::{Direction, LinkId, Peer};
+use likewise_replica::output::Answer;
+use likewise_replica::peers::{PeerView, RepairFigures};
+use likewise_replica::write::{Outcome, Writes};
 use likewise_state::state::State;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+mod turn;
+
+use turn::Turn;
 
 /// Events that wait for the node's thread. One more request is shed; the journal waits for its turn.
 const QUEUE_MAX: usize = 16_384;
 
-/// Events that one turn of the loop takes before it carries out what came of them, so that a full queue
-/// does not hold back the first answer for ever.
-const TURN_EVENTS_MAX: usize = 4_096;
+/// Messages of peers that wait for the node's thread. A link that has one more waits with it, and so does
+/// the peer at its other end.
+const RECEIVED_MAX: usize = 256;
+
+/// How long a message of a peer rests where clients have filled the queue, before it tries again.
+const QUEUE_REST: Duration = Duration::from_millis(1);
 
 /// The handle of a node. Cheap to clone.
 #[derive(Clone)]
@@ -46,11 +54,31 @@ struct Shared {
     /// Why no write is taken at present.
     read_only: Mutex<Option<String>>,
     draining: AtomicBool,
+    catching_up: AtomicBool,
+    next_link: AtomicU64,
+    received: Arc<Semaphore>,
+    cluster: Mutex<ClusterView>,
+}
+
+/// The cluster as the node's thread last saw it.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterView {
+    /// The peers that there is a link with.
+    pub peers: Vec<PeerView>,
+    /// What repair has done.
+    pub repair: RepairFigures,
+    /// Links that were closed because their queue was full.
+    pub links_overflowed: u64,
 }
 
 enum Event {
     Write { writes: Writes, reply: oneshot::Sender<Answer> },
     Journal(writer::Event),
+    LinkOpened { link: LinkId, peer: Peer, direction: Direction, outgoing: mpsc::Sender<Vec<u8>> },
+    Received { link: LinkId, message: Vec<u8>, _permit: OwnedSemaphorePermit },
+    LinkClosed { link: LinkId },
+    Alone,
+    Flush { done: oneshot::Sender<()> },
     Stop,
 }
 
@@ -119,7 +147,8 @@ pub struct NodeFigures {
 
 impl Node {
     /// Starts the node's thread over a recovered state, and the journal's beside it. Without a journal
-    /// nothing is kept.
+    /// nothing is kept. A node of a cluster is not ready until it has caught up with a peer, or has been
+    /// told that it is [alone](Self::alone).
     ///
     /// # Panics
     /// Where the system can't start a thread.
@@ -145,15 +174,12 @@ impl Node {
             journal: writer.as_ref().map(Writer::board),
             read_only: Mutex::new(None),
             draining: AtomicBool::new(false),
+            catching_up: AtomicBool::new(true),
+            next_link: AtomicU64::new(0),
+            received: Arc::new(Semaphore::new(RECEIVED_MAX)),
+            cluster: Mutex::default(),
         }));
-        let turn = Turn {
-            node: node.clone(),
-            replica: Replica::new(state),
-            writer,
-            last_request: 0,
-            replies: HashMap::new(),
-            stopping: false,
-        };
+        let turn = Turn::new(node.clone(), writer);
         let thread = std::thread::Builder::new().name("node".to_owned());
         let thread = thread.spawn(move || turn.run(events)).expect("the system starts a thread");
         (node.clone(), NodeThread { node, thread })
@@ -202,6 +228,56 @@ impl Node {
         WriteError::Overloaded
     }
 
+    /// There is nobody to catch up with: this node is alone, or the first of its cluster.
+    pub fn alone(&self) {
+        // If the thread is gone nobody asks any more.
+        let _ = self.0.queue.send(Event::Alone);
+    }
+
+    /// Waits until all peers have acknowledged all that was mailed to them.
+    pub async fn flushed(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.0.queue.send(Event::Flush { done }).is_ok() {
+            let _ = flushed.await;
+        }
+    }
+
+    /// The cluster as this node sees it, a quarter of a second old at most while anything happens.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterView {
+        self.0.cluster.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// There is a link. Dropping `outgoing` is how the node closes it.
+    pub fn link_opened(
+        &self,
+        peer: Peer,
+        direction: Direction,
+        outgoing: mpsc::Sender<Vec<u8>>,
+    ) -> LinkId {
+        let link = LinkId(self.0.next_link.fetch_add(1, Ordering::Relaxed));
+        let _ = self.0.queue.send(Event::LinkOpened { link, peer, direction, outgoing });
+        link
+    }
+
+    /// A message has come in. Waits while the node is busy: that holds the peer back.
+    pub async fn link_received(&self, link: LinkId, message: Vec<u8>) {
+        let permit = self.0.received.clone().acquire_owned().await.expect("it is never closed");
+        let mut event = Event::Received { link, message, _permit: permit };
+        loop {
+            match self.0.queue.try_send(event) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(same)) => event = same,
+            }
+            tokio::time::sleep(QUEUE_REST).await;
+        }
+    }
+
+    /// A link is gone.
+    pub fn link_closed(&self, link: LinkId) {
+        let _ = self.0.queue.send(Event::LinkClosed { link });
+    }
+
     /// Says "not ready" from now on, so that load balancers send new requests elsewhere.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
@@ -215,8 +291,14 @@ impl Node {
         if self.0.draining.load(Ordering::Relaxed) {
             return Status { ready: false, writable, detail: "shutting down".to_owned() };
         }
-        let detail = read_only.unwrap_or_else(|| "recovered and writable".to_owned());
-        Status { ready: writable, writable, detail }
+        if let Some(detail) = read_only {
+            return Status { ready: false, writable, detail };
+        }
+        if self.0.catching_up.load(Ordering::Relaxed) {
+            let detail = "catching up with the cluster".to_owned();
+            return Status { ready: false, writable, detail };
+        }
+        Status { ready: true, writable, detail: "recovered and writable".to_owned() }
     }
 
     /// Counters and gauges.
@@ -258,89 +340,5 @@ impl NodeThread {
         // If the thread is gone the join says why.
         let _ = self.node.0.queue.send(Event::Stop);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
-/// What the node's thread holds.
-struct Turn {
-    node: Node,
-    replica: Replica,
-    writer: Option<Writer>,
-    last_request: u64,
-    replies: HashMap<u64, oneshot::Sender<Answer>>,
-    stopping: bool,
-}
-
-impl Turn {
-    fn run(mut self, events: Receiver<Event>) -> Result<(), JournalError> {
-        while !(self.stopping && self.replies.is_empty()) {
-            let Ok(event) = events.recv() else { break };
-            self.take(event);
-            for event in events.try_iter().take(TURN_EVENTS_MAX) {
-                self.take(event);
-            }
-            while let Some(output) = self.replica.poll_output() {
-                self.carry_out(output);
-            }
-        }
-        // The journal must not wait for a queue that nobody empties any more.
-        drop(events);
-        self.writer.map_or(Ok(()), Writer::close)
-    }
-
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Write { writes, reply } => {
-                self.node.0.queued.fetch_sub(1, Ordering::Relaxed);
-                self.last_request += 1;
-                self.replies.insert(self.last_request, reply);
-                let request = RequestId(self.last_request);
-                self.replica.handle(Input::Write { request, writes });
-            }
-            Event::Journal(event) => self.journal(event),
-            Event::Stop => self.stopping = true,
-        }
-    }
-
-    fn journal(&mut self, event: writer::Event) {
-        match event {
-            writer::Event::Persisted(batch) => {
-                self.replica.handle(Input::Persisted { batch: BatchId(batch.0) });
-            }
-            writer::Event::Stalled { error } => {
-                tracing::error!(%error, "the disk is full: reads go on, writes wait for space");
-                self.node.set_read_only(Some(error.to_string()));
-                self.replica.handle(Input::JournalStalled);
-            }
-            writer::Event::Resumed => {
-                tracing::info!("the disk has space again: writes go on");
-                self.node.set_read_only(None);
-            }
-            writer::Event::Failed { error } => {
-                tracing::error!(%error, "the journal has failed: reads go on, writes need a restart");
-                self.node.set_read_only(Some(error.to_string()));
-                self.replica.handle(Input::JournalFailed);
-            }
-            writer::Event::SnapshotWritten { bytes, took } => {
-                tracing::info!(bytes, seconds = took.as_secs_f64(), "snapshot written");
-            }
-            writer::Event::SnapshotFailed { error } => {
-                tracing::warn!(%error, "snapshot failed: the journal goes on, it is tried again");
-            }
-        }
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Persist { batch, delta } => match &self.writer {
-                Some(writer) => writer.submit(writer::BatchId(batch.0), delta),
-                None => self.replica.handle(Input::Persisted { batch }),
-            },
-            Output::Answer { request, answer } => {
-                let reply = self.replies.remove(&request.0).expect("each request is answered once");
-                // Whoever asked may have gone away.
-                let _ = reply.send(answer);
-            }
-        }
     }
 }

@@ -97,6 +97,7 @@ impl Server {
         let kept = recovery.as_ref().map(|recovery: &Recovery| recovery.node.clone());
         let name = kept.unwrap_or_else(|| config.name.clone());
         let (node, thread) = Node::start(name, state, journal);
+        node.alone();
         Ok(Self { config, listener, address, recovery, node, thread })
     }
 

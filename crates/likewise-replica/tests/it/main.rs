@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod cluster;
 mod durability;
+mod live;
+mod messages;
+mod repair;
 mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use likewise_replica::input::Input;
 use likewise_replica::output::{Answer, BatchId, Output};
@@ -39,7 +44,7 @@ impl Bench {
     }
 
     fn handle(&mut self, input: Input) {
-        self.replica.handle(input);
+        self.replica.handle(input, Duration::ZERO);
         self.poll();
     }
 
@@ -50,6 +55,7 @@ impl Bench {
                 Output::Answer { request, answer } => {
                     assert!(self.answers.insert(request.0, answer).is_none(), "answered twice");
                 }
+                Output::Send { .. } | Output::Close { .. } => panic!("there is no peer"),
             }
         }
     }

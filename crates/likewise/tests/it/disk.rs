@@ -21,7 +21,9 @@ fn start(disk: &MemoryDisk) -> (Node, NodeThread) {
     let mut options = Options::new(StoreId([7; 16]), "tested");
     options.segment_bytes = SEGMENT_BYTES_MIN;
     let (journal, _) = Journal::open(disk.clone(), options, &state).unwrap();
-    Node::start("tested".to_owned(), state, Some(journal))
+    let (node, thread) = Node::start("tested".to_owned(), state, Some(journal));
+    node.alone();
+    (node, thread)
 }
 
 async fn like(node: &Node, user: usize) -> Result<(), WriteError> {

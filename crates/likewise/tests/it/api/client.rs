@@ -98,7 +98,9 @@ impl Drop for Served {
 
 fn node() -> (Node, NodeThread) {
     let state = Arc::new(State::new(Keys::for_tests()));
-    Node::start("test-node".to_owned(), state, None::<Journal<FileDisk>>)
+    let (node, thread) = Node::start("test-node".to_owned(), state, None::<Journal<FileDisk>>);
+    node.alone();
+    (node, thread)
 }
 
 /// One connection.

@@ -1,0 +1,147 @@
+//! What one peer has not been told yet, and what it has been told but has not acknowledged.
+//!
+//! It holds places, not entries: the length is looked up when a frame is made, so a like that changes
+//! while it waits is sent once, as it is then. It never grows beyond a bound: at the bound it is emptied,
+//! and repair finds what was in it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use likewise_state::chunk::ChunkWriter;
+use likewise_state::place::Place;
+use likewise_state::state::State;
+
+use crate::limits::{FRAME_ENTRIES_MAX, FRAMES_IN_FLIGHT_MAX, OUTBOX_ENTRIES_MAX};
+use crate::message::Message;
+
+/// The outbox of one open link.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    places: VecDeque<Place>,
+    /// Since when the oldest of them waits.
+    waiting_since: Option<Duration>,
+    /// Slots to be sent as a whole.
+    whole: VecDeque<u16>,
+    /// The stream that the slots are sent in, while it lasts, and what is ready of it.
+    stream: Option<ChunkWriter>,
+    chunks: VecDeque<Vec<u8>>,
+    chunks_sent: u64,
+    in_flight: VecDeque<Frame>,
+    last_frame: u64,
+    /// When the next frame that is not full may go.
+    due: Duration,
+}
+
+struct Frame {
+    number: u64,
+    entries: usize,
+    since: Duration,
+}
+
+impl Outbox {
+    /// Adds an entry. False where that emptied the outbox because it was full.
+    pub(crate) fn push(&mut self, place: Place, now: Duration) -> bool {
+        self.waiting_since.get_or_insert(now);
+        self.places.push_back(place);
+        if self.places.len() <= OUTBOX_ENTRIES_MAX {
+            return true;
+        }
+        self.places = VecDeque::new();
+        self.waiting_since = None;
+        false
+    }
+
+    /// Adds whole slots.
+    pub(crate) fn push_whole(&mut self, slots: impl Iterator<Item = u16>) {
+        for slot in slots {
+            if !self.whole.contains(&slot) {
+                self.whole.push_back(slot);
+            }
+        }
+    }
+
+    /// Takes back what the peer has made durable.
+    pub(crate) fn acknowledged(&mut self, frame: u64) {
+        while self.in_flight.front().is_some_and(|first| first.number <= frame) {
+            self.in_flight.pop_front();
+        }
+    }
+
+    /// The next frame, where one is due.
+    pub(crate) fn poll(&mut self, state: &State, now: Duration, tick: Duration) -> Option<Message> {
+        if self.in_flight.len() >= FRAMES_IN_FLIGHT_MAX {
+            return None;
+        }
+        let is_due = self.places.len() >= FRAME_ENTRIES_MAX || now >= self.due;
+        if !self.places.is_empty() && is_due {
+            self.due = now + tick;
+            let since = self.waiting_since.take().unwrap_or(now);
+            let taken = self.places.len().min(FRAME_ENTRIES_MAX);
+            let mut places: Vec<Place> = self.places.drain(..taken).collect();
+            places.sort_unstable();
+            places.dedup();
+            self.waiting_since = (!self.places.is_empty()).then_some(since);
+            let delta = state.delta_of(&places);
+            let frame = self.frame(delta.len(), since);
+            return Some(Message::Delta { frame, delta });
+        }
+        let chunk = self.next_chunk(state)?;
+        self.chunks_sent += 1;
+        let frame = self.frame(0, now);
+        Some(Message::Chunk { frame, first: self.chunks_sent == 1, chunk })
+    }
+
+    fn frame(&mut self, entries: usize, since: Duration) -> u64 {
+        self.last_frame += 1;
+        self.in_flight.push_back(Frame { number: self.last_frame, entries, since });
+        self.last_frame
+    }
+
+    fn next_chunk(&mut self, state: &State) -> Option<Vec<u8>> {
+        loop {
+            if let Some(chunk) = self.chunks.pop_front() {
+                return Some(chunk);
+            }
+            match self.whole.pop_front() {
+                Some(slot) => {
+                    if self.stream.is_none() {
+                        self.chunks_sent = 0;
+                    }
+                    let stream = self.stream.get_or_insert_default();
+                    self.chunks = stream.slot(state, usize::from(slot)).into();
+                }
+                None => return self.stream.take()?.finish(),
+            }
+        }
+    }
+
+    /// When [`Self::poll`] has something to give, if nothing else happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let is_open = self.in_flight.len() < FRAMES_IN_FLIGHT_MAX;
+        if is_open && self.is_sending_whole() {
+            return Some(Duration::ZERO);
+        }
+        (is_open && !self.places.is_empty()).then_some(self.due)
+    }
+
+    /// Whether whole slots are still to be sent.
+    pub(crate) fn is_sending_whole(&self) -> bool {
+        !self.whole.is_empty() || !self.chunks.is_empty() || self.stream.is_some()
+    }
+
+    /// Whether the peer has acknowledged everything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.in_flight.is_empty() && !self.is_sending_whole()
+    }
+
+    /// Entries that the peer has not acknowledged.
+    pub(crate) fn entries(&self) -> usize {
+        self.places.len() + self.in_flight.iter().map(|frame| frame.entries).sum::<usize>()
+    }
+
+    /// How long the oldest of them has been waiting.
+    pub(crate) fn lag(&self, now: Duration) -> Duration {
+        let oldest = self.in_flight.front().map(|frame| frame.since).or(self.waiting_since);
+        oldest.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+}

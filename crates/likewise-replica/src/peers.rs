@@ -1,0 +1,295 @@
+//! The other nodes: the links to them, what each has not been told, and whose turn it is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use likewise_state::chunk::ChunkLoader;
+use likewise_state::digest::Digest;
+use likewise_state::place::Place;
+use likewise_state::state::State;
+
+use crate::answer::Answering;
+use crate::limits::{
+    PEERS_MAX, REPAIR_INTERVAL, STATUS_INTERVAL, TICK_A_MEMBER, TICK_MAX, TICK_MIN,
+};
+use crate::member::{Direction, LinkId, NodeId, Peer};
+use crate::message::Message;
+use crate::outbox::Outbox;
+use crate::output::Output;
+use crate::repair::Repair;
+
+/// All that a replica knows of its peers.
+pub(crate) struct Peers {
+    pub(crate) state: Arc<State>,
+    pub(crate) now: Duration,
+    /// Whom this node has an open link to.
+    pub(crate) mailed: BTreeMap<NodeId, Mailed>,
+    pub(crate) links: BTreeMap<LinkId, Link>,
+    /// The repair that this node has begun.
+    pub(crate) repair: Option<Repair>,
+    /// The repair that this node answers.
+    pub(crate) answering: Option<Answering>,
+    pub(crate) repairs: u64,
+    next_repair: Duration,
+    last_repaired: Option<NodeId>,
+    next_status: Duration,
+    /// When anything was last new here.
+    pub(crate) last_change: Duration,
+    /// Whether this node has had a whole look at what a peer knows.
+    pub(crate) caught_up: bool,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) figures: RepairFigures,
+}
+
+/// A peer that this node mails to.
+pub(crate) struct Mailed {
+    pub(crate) link: LinkId,
+    pub(crate) outbox: Outbox,
+    pub(crate) overflows: u64,
+    /// When to compare states with it, ahead of its turn.
+    pub(crate) repair_due: Option<Duration>,
+}
+
+/// An open link.
+pub(crate) struct Link {
+    pub(crate) peer: Peer,
+    pub(crate) direction: Direction,
+    pub(crate) chunks: ChunkLoader,
+    /// What the peer's state came to when it last said so.
+    root: Option<Digest>,
+}
+
+/// What repair has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepairFigures {
+    /// Rounds begun here that found the states equal.
+    pub same: u64,
+    /// Rounds begun here that found differences and set out to mend them.
+    pub mended: u64,
+    /// Rounds begun here that the peer had no time for.
+    pub busy: u64,
+    /// Rounds begun here that were given up, because of the link or for want of an answer.
+    pub failed: u64,
+    /// Bytes sent to find out what differs, without the entries.
+    pub bytes_sent: u64,
+    /// Entries that repair put into an outbox.
+    pub entries_sent: u64,
+    /// Slots that were sent as a whole.
+    pub whole_slots: u64,
+    /// Outboxes that were emptied because they were full.
+    pub overflows: u64,
+}
+
+/// A peer as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// Who it is.
+    pub peer: Peer,
+    /// Whether this node mails to it.
+    pub mailed: bool,
+    /// Whether it mails to this node.
+    pub mails: bool,
+    /// Entries that it has not acknowledged.
+    pub outbox: usize,
+    /// How long the oldest of them has been waiting.
+    pub lag: Duration,
+    /// How often its outbox was full and was left to repair.
+    pub overflows: u64,
+    /// Whether its state equals this one's, as far as it has said.
+    pub equal: Option<bool>,
+}
+
+impl Peers {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self {
+            state,
+            now: Duration::ZERO,
+            mailed: BTreeMap::new(),
+            links: BTreeMap::new(),
+            repair: None,
+            answering: None,
+            repairs: 0,
+            next_repair: REPAIR_INTERVAL,
+            last_repaired: None,
+            next_status: Duration::ZERO,
+            last_change: Duration::ZERO,
+            caught_up: false,
+            outputs: VecDeque::new(),
+            figures: RepairFigures::default(),
+        }
+    }
+
+    pub(crate) fn opened(&mut self, link: LinkId, peer: Peer, direction: Direction) {
+        if direction == Direction::Outgoing {
+            let is_known = self.mailed.contains_key(&peer.node);
+            if !is_known && self.mailed.len() >= PEERS_MAX {
+                let reason = format!("this node mails to {PEERS_MAX} peers already");
+                return self.outputs.push_back(Output::Close { link, reason });
+            }
+            let mailed = Mailed {
+                link,
+                outbox: Outbox::default(),
+                overflows: 0,
+                repair_due: Some(self.now),
+            };
+            self.mailed.insert(peer.node, mailed);
+        }
+        let chunks = ChunkLoader::default();
+        self.links.insert(link, Link { peer, direction, chunks, root: None });
+    }
+
+    pub(crate) fn closed(&mut self, link: LinkId) {
+        let Some(closed) = self.links.remove(&link) else { return };
+        if self.mailed.get(&closed.peer.node).is_some_and(|mailed| mailed.link == link) {
+            self.mailed.remove(&closed.peer.node);
+        }
+        if self.repair.take_if(|repair| repair.link == link).is_some() {
+            self.figures.failed += 1;
+        }
+        self.answering.take_if(|answering| answering.link == link);
+    }
+
+    /// Tells every peer of a change, in time.
+    pub(crate) fn changed(&mut self, place: Place) {
+        self.last_change = self.now;
+        for mailed in self.mailed.values_mut() {
+            if !mailed.outbox.push(place, self.now) {
+                mailed.overflows += 1;
+                mailed.repair_due = Some(self.now);
+                self.figures.overflows += 1;
+            }
+        }
+    }
+
+    /// What came in on a link and is no frame.
+    pub(crate) fn received(&mut self, link: LinkId, message: Message) {
+        let Some(known) = self.links.get_mut(&link) else { return };
+        match (known.direction, message) {
+            (Direction::Outgoing, Message::Ack { frame }) => {
+                let mailed = self.mailed.get_mut(&known.peer.node);
+                if let Some(mailed) = mailed.filter(|mailed| mailed.link == link) {
+                    mailed.outbox.acknowledged(frame);
+                }
+            }
+            (Direction::Incoming, Message::Status { root }) => known.root = Some(root),
+            (Direction::Incoming, Message::Compare { root, groups }) => {
+                self.compared(link, root, &groups);
+            }
+            (Direction::Incoming, Message::Sketch { slots, salt, entries, first, symbols }) => {
+                self.sketched(link, slots, salt, entries, first, symbols);
+            }
+            (Direction::Outgoing, answer) => self.answered(link, answer),
+            (Direction::Incoming, message) => {
+                let reason = format!("it sent an answer that nobody asked for: {message:?}");
+                self.outputs.push_back(Output::Close { link, reason });
+            }
+        }
+    }
+
+    /// Tells the sender that its frame is durable.
+    pub(crate) fn acknowledge(&mut self, link: LinkId, frame: u64) {
+        if self.links.contains_key(&link) {
+            self.send(link, &Message::Ack { frame });
+        }
+    }
+
+    pub(crate) fn send(&mut self, link: LinkId, message: &Message) {
+        let bytes = message.encode();
+        if message.is_repair() {
+            self.figures.bytes_sent += bytes.len() as u64;
+        }
+        self.outputs.push_back(Output::Send { link, message: bytes });
+    }
+
+    /// Makes outputs of whatever is due.
+    pub(crate) fn advance(&mut self) {
+        let tick = (TICK_A_MEMBER * self.mailed.len() as u32).clamp(TICK_MIN, TICK_MAX);
+        let mut frames = Vec::new();
+        for mailed in self.mailed.values_mut() {
+            while let Some(frame) = mailed.outbox.poll(&self.state, self.now, tick) {
+                frames.push((mailed.link, frame));
+            }
+        }
+        for (link, frame) in frames {
+            self.send(link, &frame);
+        }
+        if self.now >= self.next_status && !self.mailed.is_empty() {
+            self.next_status = self.now + STATUS_INTERVAL;
+            let status = Message::Status { root: self.state.root_digest() };
+            let links: Vec<LinkId> = self.mailed.values().map(|mailed| mailed.link).collect();
+            links.into_iter().for_each(|link| self.send(link, &status));
+        }
+        self.advance_repair();
+        if self.repair.is_none() {
+            self.begin_due_repair();
+        }
+    }
+
+    fn begin_due_repair(&mut self) {
+        let ahead = self
+            .mailed
+            .iter()
+            .find(|(_, mailed)| mailed.repair_due.is_some_and(|due| due <= self.now));
+        if let Some((&node, _)) = ahead {
+            return self.begin_repair(node);
+        }
+        if self.now < self.next_repair {
+            return;
+        }
+        self.next_repair = self.now + REPAIR_INTERVAL;
+        // In turn: as good as at random where everybody does it, and it needs no dice.
+        let after = self.mailed.keys().find(|&&node| Some(node) > self.last_repaired);
+        let next = after.or_else(|| self.mailed.keys().next()).copied();
+        if let Some(node) = next {
+            self.last_repaired = Some(node);
+            self.begin_repair(node);
+        }
+    }
+
+    /// When [`Self::advance`] has something to do, if nothing else happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        if self.mailed.is_empty() {
+            return None;
+        }
+        let mailed = self.mailed.values();
+        let outboxes = mailed.clone().filter_map(|mailed| mailed.outbox.next_deadline());
+        let due = mailed.filter_map(|mailed| mailed.repair_due);
+        let repair = match &self.repair {
+            Some(repair) => Some(repair.deadline()),
+            None => due.chain([self.next_repair]).min(),
+        };
+        outboxes.chain(repair).chain([self.next_status]).min()
+    }
+
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.mailed.values().all(|mailed| mailed.outbox.is_empty())
+    }
+
+    /// The peers that there is a link with.
+    pub(crate) fn views(&self) -> Vec<PeerView> {
+        let root = self.state.root_digest();
+        let mut views: BTreeMap<NodeId, PeerView> = BTreeMap::new();
+        for link in self.links.values() {
+            let view = views.entry(link.peer.node).or_insert_with(|| PeerView {
+                peer: link.peer.clone(),
+                mailed: false,
+                mails: false,
+                outbox: 0,
+                lag: Duration::ZERO,
+                overflows: 0,
+                equal: None,
+            });
+            view.mails |= link.direction == Direction::Incoming;
+            view.equal = view.equal.or_else(|| link.root.map(|theirs| theirs == root));
+        }
+        for (node, mailed) in &self.mailed {
+            let Some(view) = views.get_mut(node) else { continue };
+            view.mailed = true;
+            view.outbox = mailed.outbox.entries();
+            view.lag = mailed.outbox.lag(self.now);
+            view.overflows = mailed.overflows;
+        }
+        views.into_values().collect()
+    }
+}

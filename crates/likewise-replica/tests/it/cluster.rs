@@ -1,0 +1,278 @@
+//! Several replicas with a network and disks that obey the test: everything happens in one thread, at
+//! times that the test says, so each run is the same.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use likewise_replica::input::Input;
+use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
+use likewise_replica::message::Message;
+use likewise_replica::output::{Answer, BatchId, Output};
+use likewise_replica::replica::Replica;
+use likewise_replica::write::{RequestId, Writes};
+use likewise_state::id::Like;
+use likewise_state::length::{Action, CausalLength};
+use likewise_state::slot::SLOTS;
+use likewise_state::state::{Keys, State};
+
+/// How long one way takes.
+const LATENCY: Duration = Duration::from_micros(300);
+
+/// Time that no test needs to converge.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<TestNode>,
+    pub(crate) now: Duration,
+    pub(crate) closed: Vec<String>,
+    /// Messages on their way, by arrival; equal ones in the order of sending.
+    wire: BTreeMap<(Duration, u64), Packet>,
+    sent: u64,
+    /// Bytes sent on every link, by whether they are part of finding differences.
+    pub(crate) repair_bytes: u64,
+    pub(crate) frame_bytes: u64,
+    pub(crate) other_bytes: u64,
+    links: u64,
+}
+
+struct Packet {
+    to: usize,
+    link: LinkId,
+    message: Vec<u8>,
+}
+
+pub(crate) struct TestNode {
+    pub(crate) state: Arc<State>,
+    pub(crate) replica: Replica,
+    pub(crate) answers: BTreeMap<u64, Answer>,
+    /// The other end of each link: node and link there.
+    links: BTreeMap<LinkId, (usize, LinkId)>,
+    /// Batches that the disk holds back, while it does.
+    pub(crate) disk_holds: bool,
+    held: VecDeque<BatchId>,
+    requests: u64,
+}
+
+impl Cluster {
+    pub(crate) fn new(nodes: usize) -> Self {
+        let nodes = (0..nodes).map(|_| TestNode::new()).collect();
+        Self {
+            nodes,
+            now: Duration::ZERO,
+            closed: Vec::new(),
+            wire: BTreeMap::new(),
+            sent: 0,
+            repair_bytes: 0,
+            frame_bytes: 0,
+            other_bytes: 0,
+            links: 0,
+        }
+    }
+
+    /// Links every pair, both ways.
+    pub(crate) fn connected(nodes: usize) -> Self {
+        let mut cluster = Self::new(nodes);
+        for a in 0..nodes {
+            for b in 0..a {
+                cluster.connect(a, b);
+            }
+        }
+        cluster
+    }
+
+    pub(crate) fn connect(&mut self, a: usize, b: usize) {
+        self.open(a, b);
+        self.open(b, a);
+    }
+
+    /// A link that `from` opens.
+    pub(crate) fn open(&mut self, from: usize, to: usize) {
+        let (here, there) = (LinkId(2 * self.links), LinkId(2 * self.links + 1));
+        self.links += 1;
+        self.nodes[from].links.insert(here, (to, there));
+        self.nodes[to].links.insert(there, (from, here));
+        self.handle(
+            from,
+            Input::LinkOpened { link: here, peer: peer(to), direction: Direction::Outgoing },
+        );
+        self.handle(
+            to,
+            Input::LinkOpened { link: there, peer: peer(from), direction: Direction::Incoming },
+        );
+    }
+
+    /// Closes all links between two nodes; what is on its way is lost.
+    pub(crate) fn disconnect(&mut self, a: usize, b: usize) {
+        for (one, other) in [(a, b), (b, a)] {
+            let gone: Vec<LinkId> = self.nodes[one]
+                .links
+                .iter()
+                .filter(|(_, (to, _))| *to == other)
+                .map(|(&link, _)| link)
+                .collect();
+            for link in gone {
+                self.nodes[one].links.remove(&link);
+                self.wire.retain(|_, packet| packet.to != one || packet.link != link);
+                self.handle(one, Input::LinkClosed { link });
+            }
+        }
+    }
+
+    pub(crate) fn handle(&mut self, node: usize, input: Input) {
+        self.nodes[node].replica.handle(input, self.now);
+        self.poll(node);
+    }
+
+    fn poll(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node].replica.poll_output() {
+            match output {
+                Output::Persist { batch, .. } => {
+                    self.nodes[node].held.push_back(batch);
+                    self.persist(node);
+                }
+                Output::Answer { request, answer } => {
+                    self.nodes[node].answers.insert(request.0, answer);
+                }
+                Output::Send { link, message } => self.send(node, link, message),
+                Output::Close { link, reason } => {
+                    self.closed.push(reason);
+                    if let Some(&(other, _)) = self.nodes[node].links.get(&link) {
+                        self.disconnect(node, other);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, link: LinkId, message: Vec<u8>) {
+        let Some(&(to, link)) = self.nodes[from].links.get(&link) else { return };
+        let decoded = Message::decode(&message).expect("a replica sends what can be read");
+        let bytes = match decoded {
+            Message::Delta { .. } | Message::Chunk { .. } => &mut self.frame_bytes,
+            decoded if decoded.is_repair() => &mut self.repair_bytes,
+            _ => &mut self.other_bytes,
+        };
+        *bytes += message.len() as u64;
+        self.sent += 1;
+        self.wire.insert((self.now + LATENCY, self.sent), Packet { to, link, message });
+    }
+
+    /// What the disk of a node has been given becomes durable, unless it holds it back.
+    pub(crate) fn persist(&mut self, node: usize) {
+        if self.nodes[node].disk_holds {
+            return;
+        }
+        if let Some(batch) = self.nodes[node].held.pop_back() {
+            self.nodes[node].held.clear();
+            self.nodes[node].replica.handle(Input::Persisted { batch }, self.now);
+        }
+    }
+
+    pub(crate) fn write(&mut self, node: usize, like: Like<'_>, action: Action) -> u64 {
+        self.nodes[node].requests += 1;
+        let request = self.nodes[node].requests;
+        let writes = Writes::one(like, action, None);
+        self.handle(node, Input::Write { request: RequestId(request), writes });
+        request
+    }
+
+    pub(crate) fn like(&mut self, node: usize, post: usize, user: usize) {
+        let (post, user) = (format!("post-{post}"), format!("user-{user}"));
+        self.write(node, Like::new(&post, "like", &user).unwrap(), Action::Like);
+    }
+
+    /// Puts a like into a state behind the replica's back, as if it had recovered it from disk.
+    pub(crate) fn recover(&mut self, node: usize, post: usize, user: usize) {
+        let (post, user) = (format!("post-{post}"), format!("user-{user}"));
+        let like = Like::new(&post, "like", &user).unwrap();
+        let _ = self.nodes[node].state.raise(like, |_| CausalLength::new(1));
+    }
+
+    /// Lets the next thing happen: a message arrives or a deadline is met. False where there is nothing
+    /// before `end`.
+    pub(crate) fn step(&mut self, end: Duration) -> bool {
+        let arrival = self.wire.keys().next().map(|&(at, _)| at);
+        let deadlines = self.nodes.iter().enumerate();
+        let due =
+            deadlines.filter_map(|(node, it)| Some((it.replica.next_deadline()?, node))).min();
+        match (arrival, due) {
+            (Some(at), due) if due.is_none_or(|(due, _)| at <= due) && at <= end => {
+                self.now = self.now.max(at);
+                let (_, packet) = self.wire.pop_first().expect("there is one");
+                let Packet { to, link, message } = packet;
+                if self.nodes[to].links.contains_key(&link) {
+                    self.handle(to, Input::Received { link, message });
+                }
+                true
+            }
+            (_, Some((due, node))) if due <= end => {
+                self.now = self.now.max(due);
+                self.handle(node, Input::Tick);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Runs until `done`, which must happen.
+    pub(crate) fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Duration {
+        let start = self.now;
+        while !done(self) {
+            assert!(self.step(start + PATIENCE), "never {what}; closed: {:?}", self.closed);
+        }
+        self.now - start
+    }
+
+    pub(crate) fn run_until_equal(&mut self) -> Duration {
+        self.run_until("equal", |cluster| {
+            let mut roots = cluster.nodes.iter().map(|node| node.state.root_digest());
+            let first = roots.next();
+            roots.all(|root| Some(root) == first)
+        })
+    }
+
+    /// Equal digests must mean equal states.
+    pub(crate) fn assert_equal(&self) {
+        let entries = |node: &TestNode| {
+            let mut entries: Vec<_> =
+                (0..SLOTS).flat_map(|slot| node.state.entries(slot)).collect();
+            entries.sort();
+            entries
+        };
+        let first = entries(&self.nodes[0]);
+        for node in &self.nodes[1..] {
+            assert!(entries(node) == first, "the states differ");
+        }
+    }
+}
+
+impl TestNode {
+    fn new() -> Self {
+        let state = Arc::new(State::new(Keys::for_tests()));
+        Self {
+            replica: Replica::new(state.clone()),
+            state,
+            answers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            disk_holds: false,
+            held: VecDeque::new(),
+            requests: 0,
+        }
+    }
+
+    pub(crate) fn likes(&self) -> u64 {
+        self.state.totals().likes
+    }
+}
+
+fn peer(node: usize) -> Peer {
+    let name = format!("node-{node}");
+    Peer { node: NodeId(node as u64), name, http: String::new(), generation: 1 }
+}

@@ -1,0 +1,182 @@
+//! Repair: two states that differ, by anything, become equal, and equal ones cost next to nothing.
+
+use likewise_replica::limits::REPAIR_INTERVAL;
+
+use super::cluster::Cluster;
+use super::*;
+
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Two nodes with `both` likes, of which each lacks some.
+fn diverged(both: usize, only: [usize; 2]) -> Cluster {
+    let mut cluster = Cluster::new(2);
+    for user in 0..both {
+        cluster.recover(0, user / 10, user);
+        cluster.recover(1, user / 10, user);
+    }
+    for (node, count) in only.into_iter().enumerate() {
+        for user in 0..count {
+            cluster.recover(node, user * 7, (node + 1) * 1_000_000 + user);
+        }
+    }
+    cluster
+}
+
+#[test]
+fn equal_states_exchange_less_than_200_bytes() {
+    let mut cluster = diverged(10_000, [0, 0]);
+    cluster.open(0, 1);
+    cluster.run_for(SETTLED);
+    assert!(cluster.repair_bytes < 200, "{} bytes", cluster.repair_bytes);
+    assert_eq!(cluster.frame_bytes, 0);
+    assert_eq!(cluster.nodes[0].replica.repair_figures().same, 1);
+    assert!(cluster.nodes[0].replica.has_caught_up());
+}
+
+#[test]
+fn any_difference_is_mended_both_ways() {
+    for only in [[1, 0], [0, 1], [1, 1], [100, 3], [700, 900], [5_000, 5_000], [20_000, 0]] {
+        let mut cluster = diverged(10_000, only);
+        cluster.connect(0, 1);
+        cluster.run_until_equal();
+        cluster.assert_equal();
+        assert_eq!(cluster.nodes[0].likes(), (10_000 + only[0] + only[1]) as u64, "{only:?}");
+    }
+}
+
+#[test]
+fn one_difference_among_ten_thousand_costs_less_than_a_kibibyte() {
+    let mut cluster = diverged(10_000, [1, 0]);
+    cluster.connect(0, 1);
+    cluster.run_until_equal();
+    let bytes = cluster.repair_bytes + cluster.frame_bytes;
+    assert!(bytes < 1_024, "{bytes} bytes");
+}
+
+#[test]
+fn lengths_that_differ_are_mended_too() {
+    let mut cluster = diverged(1_000, [0, 0]);
+    for user in (0..1_000).step_by(10) {
+        let (post, name) = (format!("post-{}", user / 10), format!("user-{user}"));
+        let like = Like::new(&post, "like", &name).unwrap();
+        let node = user / 10 % 2;
+        let _ = cluster.nodes[node].state.raise(like, |_| CausalLength::new(2 + user as u32 % 3));
+    }
+    cluster.connect(0, 1);
+    cluster.run_until_equal();
+    cluster.assert_equal();
+}
+
+#[test]
+fn an_empty_node_is_given_everything_and_then_has_caught_up() {
+    let mut cluster = diverged(50_000, [0, 0]);
+    let mut fresh = Cluster::new(1);
+    std::mem::swap(&mut cluster.nodes[1], &mut fresh.nodes[0]);
+    cluster.connect(0, 1);
+    assert!(!cluster.nodes[1].replica.has_caught_up());
+    cluster.run_until("caught up", |it| it.nodes[1].replica.has_caught_up());
+    cluster.run_until_equal();
+    cluster.assert_equal();
+    assert!(cluster.nodes[0].replica.repair_figures().whole_slots > 0);
+    let bytes = cluster.frame_bytes / 50_000;
+    assert!(bytes < 20, "{bytes} bytes a like");
+}
+
+#[test]
+fn likes_of_both_sides_of_a_partition_are_everywhere_after_it() {
+    let mut cluster = Cluster::connected(5);
+    cluster.run_for(Duration::from_secs(1));
+    for (minority, majority) in [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)] {
+        cluster.disconnect(minority, majority);
+    }
+    for user in 0..500 {
+        cluster.like(user % 5, user / 10, user);
+    }
+    cluster.run_for(Duration::from_secs(30));
+    assert!(cluster.nodes[0].likes() < 500 && cluster.nodes[4].likes() < 500);
+    for (minority, majority) in [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)] {
+        cluster.connect(minority, majority);
+    }
+    let took = cluster.run_until_equal();
+    cluster.assert_equal();
+    assert_eq!(cluster.nodes[0].likes(), 500);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn what_the_live_path_lost_is_found_in_a_turn() {
+    let mut cluster = Cluster::connected(3);
+    cluster.run_for(Duration::from_secs(1));
+    // As if a frame had been lost: no outbox knows of it.
+    cluster.recover(0, 1, 1);
+    let took = cluster.run_until_equal();
+    assert!(took <= 3 * REPAIR_INTERVAL, "{took:?}");
+}
+
+#[test]
+fn repair_under_a_flow_of_likes_looks_twice_and_finds_what_is_really_missing() {
+    let mut cluster = diverged(5_000, [0, 3]);
+    cluster.connect(0, 1);
+    cluster.run_until_equal();
+    cluster.recover(1, 77, 77_777);
+    for round in 0..2_000 {
+        cluster.like(0, round, 5_000 + round);
+        cluster.run_for(Duration::from_millis(10));
+    }
+    cluster.run_until_equal();
+    cluster.assert_equal();
+    assert_eq!(cluster.nodes[0].likes(), 5_000 + 3 + 1 + 2_000);
+    let whole = cluster.nodes.iter().map(|node| node.replica.repair_figures().whole_slots);
+    assert_eq!(whole.sum::<u64>(), 0);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
+
+    /// Writes, cut and mended links, slow disks, in any order: afterwards all is everywhere.
+    #[test]
+    fn whatever_happens_all_replicas_become_equal(
+        steps in proptest::collection::vec((0..6u8, 0..3usize, 0..3usize, 0..200usize), 1..80)
+    ) {
+        let mut cluster = Cluster::connected(3);
+        let mut cut = [[false; 3]; 3];
+        for (what, a, b, number) in steps {
+            let (one, other) = (a.min(b), a.max(b));
+            match what {
+                0 | 1 => cluster.like(a, number % 7, number),
+                2 => {
+                    let name = format!("user-{number}");
+                    let post = format!("post-{}", number % 7);
+                    let like = Like::new(&post, "like", &name).unwrap();
+                    cluster.write(b, like, Action::Unlike);
+                }
+                3 if one != other && !cut[one][other] => {
+                    cluster.disconnect(one, other);
+                    cut[one][other] = true;
+                }
+                4 if one != other && cut[one][other] => {
+                    cluster.connect(one, other);
+                    cut[one][other] = false;
+                }
+                5 => {
+                    cluster.nodes[a].disk_holds = number % 2 == 0;
+                    cluster.persist(a);
+                }
+                _ => cluster.run_for(Duration::from_millis(number as u64)),
+            }
+        }
+        for node in 0..3 {
+            cluster.nodes[node].disk_holds = false;
+            cluster.persist(node);
+            cluster.handle(node, Input::Tick);
+        }
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            if cut[one][other] {
+                cluster.connect(one, other);
+            }
+        }
+        cluster.run_until_equal();
+        cluster.assert_equal();
+        proptest::prop_assert!(cluster.closed.is_empty(), "{:?}", cluster.closed);
+    }
+}
