@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use likewise_state::digest::Digest;
 use likewise_state::place::Place;
-use likewise_state::sketch::{Symbol, decode, symbols};
+use likewise_state::sketch::{Symbol, decode};
 
 use crate::limits::{REPAIR_PATIENCE, SYMBOLS_MAX};
 use crate::member::LinkId;
@@ -86,7 +86,7 @@ impl Peers {
     fn extend(&mut self, mut answering: Answering, theirs: u64, symbols_of_theirs: &[Symbol]) {
         let (from, link) = (answering.difference.len(), answering.link);
         let until = from + symbols_of_theirs.len();
-        let ours = symbols(answering.entries.hashes(), from, until);
+        let ours = answering.entries.symbols(until);
         let minus = ours.iter().zip(symbols_of_theirs).map(|(ours, theirs)| ours.minus(*theirs));
         answering.difference.extend(minus);
         let node = self.links[&link].peer.node;
@@ -110,16 +110,17 @@ impl Peers {
     }
 }
 
-/// Whether two sets differ by so much that the slots should travel as a whole: the one is empty, their
-/// sizes differ by a tenth, or so many symbols did not do.
+/// Whether two sets differ by so much that the slots should travel as a whole: the one is empty, or so
+/// many symbols would be needed that they and the entries, at some 46 bytes a difference, cost more than
+/// all entries in chunks, at some 14 bytes each and both ways.
 fn is_cheaper_whole(ours: u64, theirs: u64, symbols: usize) -> bool {
     let (less, more) = (ours.min(theirs), ours.max(theirs));
     if more == 0 {
         return false;
     }
-    let tenth = more / 10 + 64;
+    let enough = more * 2 / 5 + 64;
     less == 0 && more > 64
-        || more - less > tenth
-        || symbols as u64 > tenth
+        || more - less > enough
+        || symbols as u64 > enough
         || symbols >= SYMBOLS_MAX
 }

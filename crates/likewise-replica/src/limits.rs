@@ -55,14 +55,18 @@ pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
 /// 10 ms. A slot with more is a batch of its own.
 pub const BATCH_ENTRIES_MAX: usize = 32_768;
 
-/// The first symbols of a batch, beside one and a half for each slot in it.
-pub const SYMBOLS_FIRST: usize = 8;
+/// The first symbols of a batch, beside those that its slots are likely to take.
+pub const SYMBOLS_FIRST: usize = 3;
 
-/// Symbols of one batch. Beyond that, or a tenth of its entries, its slots are sent as a whole.
+/// Symbols of one batch. Beyond that, or two fifths of its entries, its slots are sent as a whole.
 pub const SYMBOLS_MAX: usize = 65_536;
 
 /// A node that lacks no more entries than this has caught up: it is ready.
 pub const READY_BEHIND_MAX: u64 = 10_000;
+
+/// How long the node with the greater id waits after a link has opened before it compares states: the
+/// other one does so at once, and then there is nothing left to find.
+pub const REPAIR_YIELD: Duration = Duration::from_secs(1);
 
 /// Time between two tellings of what our state comes to.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use likewise_state::state::State;
 
 use crate::answer::Answering;
 use crate::limits::{
-    PEERS_MAX, REPAIR_INTERVAL, STATUS_INTERVAL, TICK_A_MEMBER, TICK_MAX, TICK_MIN,
+    PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL, TICK_A_MEMBER, TICK_MAX, TICK_MIN,
 };
 use crate::member::{Direction, LinkId, NodeId, Peer};
 use crate::message::Message;
@@ -22,6 +22,7 @@ use crate::repair::Repair;
 /// All that a replica knows of its peers.
 pub(crate) struct Peers {
     pub(crate) state: Arc<State>,
+    me: NodeId,
     pub(crate) now: Duration,
     /// Whom this node has an open link to.
     pub(crate) mailed: BTreeMap<NodeId, Mailed>,
@@ -101,9 +102,10 @@ pub struct PeerView {
 }
 
 impl Peers {
-    pub(crate) fn new(state: Arc<State>) -> Self {
+    pub(crate) fn new(me: NodeId, state: Arc<State>) -> Self {
         Self {
             state,
+            me,
             now: Duration::ZERO,
             mailed: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -127,11 +129,12 @@ impl Peers {
                 let reason = format!("this node mails to {PEERS_MAX} peers already");
                 return self.outputs.push_back(Output::Close { link, reason });
             }
+            let patience = if self.me < peer.node { Duration::ZERO } else { REPAIR_YIELD };
             let mailed = Mailed {
                 link,
                 outbox: Outbox::default(),
                 overflows: 0,
-                repair_due: Some(self.now),
+                repair_due: Some(self.now + patience),
             };
             self.mailed.insert(peer.node, mailed);
         }

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use likewise_state::digest::Digest;
 use likewise_state::place::Place;
-use likewise_state::sketch::{salted, symbols};
+use likewise_state::sketch::{Encoder, Symbol, salted};
+use likewise_state::slot::SLOTS;
 use likewise_state::state::State;
 
 use crate::limits::{
@@ -36,6 +37,8 @@ pub(crate) struct Repair {
     /// Slots that differed at the first look.
     suspected: Option<Vec<u16>>,
     batches: VecDeque<Vec<u16>>,
+    /// How many symbols a slot is likely to take.
+    symbols_a_slot: f64,
     /// Entries that this node lacks, as far as it has heard.
     lacking: u64,
     last_heard: Duration,
@@ -52,30 +55,39 @@ enum Stage {
 struct Batch {
     slots: Vec<u16>,
     entries: Entries,
-    sent: usize,
 }
 
-/// The entries of some slots by salted hash, sorted.
-pub(crate) struct Entries(Vec<(u64, Place)>);
+/// The entries of some slots by salted hash, sorted, and their symbols.
+pub(crate) struct Entries {
+    places: Vec<(u64, Place)>,
+    encoder: Encoder,
+}
 
 impl Entries {
     pub(crate) fn of(state: &State, slots: &[u16], salt: u64) -> Self {
         let hashed = slots.iter().flat_map(|&slot| state.hashed(usize::from(slot)));
-        let mut entries: Vec<_> = hashed.map(|(hash, place)| (salted(hash, salt), place)).collect();
-        entries.sort_unstable();
-        Self(entries)
+        let mut places: Vec<_> = hashed.map(|(hash, place)| (salted(hash, salt), place)).collect();
+        places.sort_unstable();
+        let encoder = Encoder::new(places.iter().map(|&(hash, _)| hash));
+        Self { places, encoder }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.places.len()
     }
 
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().map(|&(hash, _)| hash)
+    /// The next symbols, up to number `to`.
+    pub(crate) fn symbols(&mut self, to: usize) -> Vec<Symbol> {
+        self.encoder.extend(to)
+    }
+
+    pub(crate) fn symbols_made(&self) -> usize {
+        self.encoder.made()
     }
 
     pub(crate) fn find(&self, hash: u64) -> Option<Place> {
-        self.0.binary_search_by_key(&hash, |&(hash, _)| hash).ok().map(|at| self.0[at].1)
+        let at = self.places.binary_search_by_key(&hash, |&(hash, _)| hash).ok()?;
+        Some(self.places[at].1)
     }
 }
 
@@ -87,6 +99,14 @@ impl Repair {
             _ => self.last_heard + REPAIR_PATIENCE,
         }
     }
+}
+
+/// How many differences there are in each of `slots` that differ, if all differences are spread at random:
+/// of d of them in 1,024 slots, 1,024 (1 - e^(-d / 1,024)) are hit. Where nearly all are hit it could be any
+/// number, and the first batch will tell.
+fn differences_a_slot(slots: usize) -> f64 {
+    let share = (slots as f64 / SLOTS as f64).clamp(0.001, 0.99);
+    -(1.0 - share).ln() / share
 }
 
 /// The digest of a group of slots.
@@ -117,6 +137,7 @@ impl Peers {
             stage: Stage::Comparing,
             suspected: None,
             batches: VecDeque::new(),
+            symbols_a_slot: 1.0,
             lacking: 0,
             last_heard: self.now,
         });
@@ -174,6 +195,9 @@ impl Peers {
                 self.repair = Some(repair);
             }
             (Stage::Sketching(batch), Message::Want { hashes, lacking }) => {
+                // The next slots are likely to differ by as much as these.
+                repair.symbols_a_slot =
+                    batch.entries.symbols_made() as f64 / batch.slots.len() as f64;
                 let places = hashes.iter().filter_map(|&hash| batch.entries.find(hash)).collect();
                 self.mail(repair.node, places);
                 repair.lacking += lacking;
@@ -215,6 +239,7 @@ impl Peers {
             None => {}
         }
         differing.sort_unstable();
+        repair.symbols_a_slot = 1.5 * differences_a_slot(differing.len());
         repair.batches = self.batches(differing);
         self.next_batch(repair);
     }
@@ -239,21 +264,20 @@ impl Peers {
     fn next_batch(&mut self, mut repair: Repair) {
         let Some(slots) = repair.batches.pop_front() else { return self.repaired(&repair) };
         let entries = Entries::of(&self.state, &slots, repair.salt);
-        let until = SYMBOLS_FIRST + slots.len() * 3 / 2;
-        self.send_symbols(&mut repair, Batch { slots, entries, sent: 0 }, until);
+        let until = SYMBOLS_FIRST + (slots.len() as f64 * repair.symbols_a_slot) as usize;
+        self.send_symbols(&mut repair, Batch { slots, entries }, until);
         self.repair = Some(repair);
     }
 
     fn send_symbols(&mut self, repair: &mut Repair, mut batch: Batch, until: usize) {
-        let until = until.min(SYMBOLS_MAX);
+        let first = batch.entries.symbols_made();
         let sketch = Message::Sketch {
             slots: batch.slots.clone(),
             salt: repair.salt,
             entries: batch.entries.len() as u64,
-            first: batch.sent as u64,
-            symbols: symbols(batch.entries.hashes(), batch.sent, until),
+            first: first as u64,
+            symbols: batch.entries.symbols(until.min(SYMBOLS_MAX)),
         };
-        batch.sent = until;
         repair.stage = Stage::Sketching(batch);
         self.send(repair.link, &sketch);
     }

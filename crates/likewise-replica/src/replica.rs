@@ -13,7 +13,7 @@ use likewise_state::state::State;
 
 use crate::input::Input;
 use crate::limits::{BATCHES_MAX, GATHERED_BYTES_MAX, GATHERED_REQUESTS_MAX, WRITES_MAX};
-use crate::member::{Direction, LinkId};
+use crate::member::{Direction, LinkId, NodeId};
 use crate::message::Message;
 use crate::output::{Answer, BatchId, Output};
 use crate::peers::{PeerView, Peers, RepairFigures};
@@ -51,11 +51,11 @@ pub enum Journal {
 }
 
 impl Replica {
-    /// A replica over a state that has been recovered.
+    /// The replica of node `me`, over a state that has been recovered.
     #[must_use]
-    pub fn new(state: Arc<State>) -> Self {
+    pub fn new(me: NodeId, state: Arc<State>) -> Self {
         Self {
-            peers: Peers::new(state.clone()),
+            peers: Peers::new(me, state.clone()),
             state,
             journal: Journal::Writable,
             gathered: Delta::default(),

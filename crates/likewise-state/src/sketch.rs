@@ -131,19 +131,56 @@ impl Indexes {
     }
 }
 
-/// Symbols `from` to `to` of a set. O(hashes log to).
-#[must_use]
-pub fn symbols(hashes: impl Iterator<Item = u64>, from: usize, to: usize) -> Vec<Symbol> {
-    let mut symbols = vec![Symbol::default(); to.saturating_sub(from)];
-    for hash in hashes {
-        let mut indexes = Indexes::of(hash);
-        while let Some(index) = indexes.below(to) {
-            if index >= from {
-                symbols[index - from].add(hash, 1);
+/// Makes the symbols of a set, as many as are asked for and each once.
+pub struct Encoder {
+    cursors: Vec<Cursor>,
+    made: usize,
+}
+
+/// A hash, and where it is in its own indexes.
+struct Cursor {
+    hash: u64,
+    indexes: Indexes,
+}
+
+impl Encoder {
+    /// The symbols of the set of these hashes, from number 0 on. O(hashes).
+    #[must_use]
+    pub fn new(hashes: impl Iterator<Item = u64>) -> Self {
+        let cursors = hashes.map(|hash| Cursor { hash, indexes: Indexes::of(hash) });
+        Self { cursors: cursors.collect(), made: 0 }
+    }
+
+    /// How many hashes the set has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.cursors.len()
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.cursors.is_empty()
+    }
+
+    /// How many symbols have been made.
+    #[must_use]
+    pub const fn made(&self) -> usize {
+        self.made
+    }
+
+    /// The next symbols, up to number `to`. O(hashes), and O(hashes log to) in all.
+    pub fn extend(&mut self, to: usize) -> Vec<Symbol> {
+        let from = self.made;
+        self.made = to.max(from);
+        let mut symbols = vec![Symbol::default(); self.made - from];
+        for Cursor { hash, indexes } in &mut self.cursors {
+            while let Some(index) = indexes.below(to) {
+                symbols[index - from].add(*hash, 1);
             }
         }
+        symbols
     }
-    symbols
 }
 
 /// The difference that `symbols` stand for, from number 0 on, or `None` where more of them are needed.
@@ -180,8 +217,8 @@ mod tests {
     /// How many symbols it takes, one more at a time, and the difference.
     fn reconcile(ours: &[u64], theirs: &[u64]) -> (usize, Difference) {
         for end in 1.. {
-            let ours = symbols(ours.iter().copied(), 0, end);
-            let theirs = symbols(theirs.iter().copied(), 0, end);
+            let ours = Encoder::new(ours.iter().copied()).extend(end);
+            let theirs = Encoder::new(theirs.iter().copied()).extend(end);
             let difference = ours.iter().zip(&theirs).map(|(a, b)| a.minus(*b)).collect();
             if let Some(mut found) = decode(difference) {
                 found.ours.sort_unstable();
@@ -224,9 +261,9 @@ mod tests {
     #[test]
     fn symbols_come_in_parts_and_back_from_their_bytes() {
         let set = hashes(0..5_000);
-        let whole = symbols(set.iter().copied(), 0, 100);
-        let rest = symbols(set.iter().copied(), 40, 100);
-        assert_eq!(whole[40..], rest);
+        let whole = Encoder::new(set.iter().copied()).extend(100);
+        let mut parts = Encoder::new(set.iter().copied());
+        assert_eq!([parts.extend(40), parts.extend(40), parts.extend(100)].concat(), whole);
         let mut bytes = Vec::new();
         for (index, symbol) in whole.iter().enumerate() {
             symbol.encode(index, set.len(), &mut bytes);

@@ -19,7 +19,7 @@ use likewise_journal::error::JournalError;
 use likewise_journal::figures::{Board, Figures};
 use likewise_journal::journal::Journal;
 use likewise_journal::writer::{self, Writer};
-use likewise_replica::member::{Direction, LinkId, Peer};
+use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
 use likewise_replica::output::Answer;
 use likewise_replica::peers::{PeerView, RepairFigures};
 use likewise_replica::write::{Outcome, Writes};
@@ -154,6 +154,7 @@ impl Node {
     /// Where the system can't start a thread.
     #[must_use]
     pub fn start<D: Disk>(
+        me: NodeId,
         name: String,
         state: Arc<State>,
         journal: Option<Journal<D>>,
@@ -179,7 +180,7 @@ impl Node {
             received: Arc::new(Semaphore::new(RECEIVED_MAX)),
             cluster: Mutex::default(),
         }));
-        let turn = Turn::new(node.clone(), writer);
+        let turn = Turn::new(me, node.clone(), writer);
         let thread = std::thread::Builder::new().name("node".to_owned());
         let thread = thread.spawn(move || turn.run(events)).expect("the system starts a thread");
         (node.clone(), NodeThread { node, thread })

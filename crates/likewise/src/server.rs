@@ -10,6 +10,7 @@ use likewise_journal::error::JournalError;
 use likewise_journal::journal::{Journal, Options};
 use likewise_journal::recovery::Recovery;
 use likewise_journal::store::StoreId;
+use likewise_replica::member::NodeId;
 use likewise_state::digest::DigestKey;
 use likewise_state::state::{Keys, State, TableKey};
 use tokio::net::TcpListener;
@@ -94,9 +95,13 @@ impl Server {
                 "the last write before the crash was incomplete and was never acknowledged: dropped"
             );
         }
+        // The node is its data: a new folder is a new node, whatever its name and address.
+        let store = recovery.as_ref().map(|recovery| recovery.store.0);
+        let id = store.map_or_else(random, Ok)?;
+        let id = *id.first_chunk().expect("it has 16 bytes");
         let kept = recovery.as_ref().map(|recovery: &Recovery| recovery.node.clone());
         let name = kept.unwrap_or_else(|| config.name.clone());
-        let (node, thread) = Node::start(name, state, journal);
+        let (node, thread) = Node::start(NodeId(u64::from_le_bytes(id)), name, state, journal);
         node.alone();
         Ok(Self { config, listener, address, recovery, node, thread })
     }

@@ -28,7 +28,7 @@ pub(crate) struct Cluster {
     pub(crate) closed: Vec<String>,
     /// Messages on their way, by arrival; equal ones in the order of sending.
     wire: BTreeMap<(Duration, u64), Packet>,
-    sent: u64,
+    pub(crate) sent: u64,
     /// Bytes sent on every link, by whether they are part of finding differences.
     pub(crate) repair_bytes: u64,
     pub(crate) frame_bytes: u64,
@@ -56,7 +56,7 @@ pub(crate) struct TestNode {
 
 impl Cluster {
     pub(crate) fn new(nodes: usize) -> Self {
-        let nodes = (0..nodes).map(|_| TestNode::new()).collect();
+        let nodes = (0..nodes).map(TestNode::new).collect();
         Self {
             nodes,
             now: Duration::ZERO,
@@ -254,10 +254,10 @@ impl Cluster {
 }
 
 impl TestNode {
-    fn new() -> Self {
+    fn new(number: usize) -> Self {
         let state = Arc::new(State::new(Keys::for_tests()));
         Self {
-            replica: Replica::new(state.clone()),
+            replica: Replica::new(NodeId(number as u64), state.clone()),
             state,
             answers: BTreeMap::new(),
             links: BTreeMap::new(),

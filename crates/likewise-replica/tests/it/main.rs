@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_replica::input::Input;
+use likewise_replica::member::NodeId;
 use likewise_replica::output::{Answer, BatchId, Output};
 use likewise_replica::replica::Replica;
 use likewise_replica::write::{RequestId, Writes};
@@ -35,7 +36,7 @@ impl Bench {
     fn new() -> Self {
         let state = Arc::new(State::new(Keys::for_tests()));
         Self {
-            replica: Replica::new(state.clone()),
+            replica: Replica::new(NodeId(0), state.clone()),
             state,
             persists: Vec::new(),
             answers: BTreeMap::new(),

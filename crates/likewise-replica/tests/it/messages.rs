@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
+use likewise_replica::member::{Direction, LinkId, Peer};
 use likewise_replica::message::{GROUP_SLOTS, GROUPS, Message};
 use likewise_state::digest::Digest;
-use likewise_state::sketch::symbols;
+use likewise_state::sketch::Encoder;
 use proptest::prelude::*;
 
 use super::*;
@@ -30,7 +30,11 @@ fn every_message() -> Vec<Message> {
             salt: 7,
             entries: 3,
             first: 4,
-            symbols: symbols([11, 12, 13].into_iter(), 4, 9),
+            symbols: {
+                let mut encoder = Encoder::new([11, 12, 13].into_iter());
+                encoder.extend(4);
+                encoder.extend(9)
+            },
         },
         Message::More { until: 12 },
         Message::Want { hashes: vec![1, u64::MAX], lacking: 5 },
@@ -59,7 +63,7 @@ fn version_1_of_each_message_is_as_it_was() {
 }
 
 fn replica_with_links() -> Replica {
-    let mut replica = Replica::new(Arc::new(State::new(Keys::for_tests())));
+    let mut replica = Replica::new(NodeId(0), Arc::new(State::new(Keys::for_tests())));
     for (link, direction) in [(1, Direction::Outgoing), (2, Direction::Incoming)] {
         let peer =
             Peer { node: NodeId(9), name: "p".to_owned(), http: String::new(), generation: 1 };

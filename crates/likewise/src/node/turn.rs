@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use likewise_journal::error::JournalError;
 use likewise_journal::writer::{self, Writer};
 use likewise_replica::input::Input;
-use likewise_replica::member::LinkId;
+use likewise_replica::member::{LinkId, NodeId};
 use likewise_replica::output::{Answer, BatchId, Output};
 use likewise_replica::replica::Replica;
 use likewise_replica::write::RequestId;
@@ -41,9 +41,9 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    pub(super) fn new(node: Node, writer: Option<Writer>) -> Self {
+    pub(super) fn new(me: NodeId, node: Node, writer: Option<Writer>) -> Self {
         Self {
-            replica: Replica::new(node.state().clone()),
+            replica: Replica::new(me, node.state().clone()),
             node,
             writer,
             started: Instant::now(),

@@ -9,6 +9,7 @@ use likewise_journal::disk::memory::{Faults, MemoryDisk};
 use likewise_journal::journal::{Journal, Options};
 use likewise_journal::limits::SEGMENT_BYTES_MIN;
 use likewise_journal::store::StoreId;
+use likewise_replica::member::NodeId;
 use likewise_replica::write::Writes;
 use likewise_state::id::Like;
 use likewise_state::length::{Action, CausalLength};
@@ -21,7 +22,7 @@ fn start(disk: &MemoryDisk) -> (Node, NodeThread) {
     let mut options = Options::new(StoreId([7; 16]), "tested");
     options.segment_bytes = SEGMENT_BYTES_MIN;
     let (journal, _) = Journal::open(disk.clone(), options, &state).unwrap();
-    let (node, thread) = Node::start("tested".to_owned(), state, Some(journal));
+    let (node, thread) = Node::start(NodeId(1), "tested".to_owned(), state, Some(journal));
     node.alone();
     (node, thread)
 }

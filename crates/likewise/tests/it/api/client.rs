@@ -11,6 +11,7 @@ use likewise::node::{Node, NodeThread};
 use likewise::{Config, Server};
 use likewise_journal::disk::file::FileDisk;
 use likewise_journal::journal::Journal;
+use likewise_replica::member::NodeId;
 use likewise_state::state::{Keys, State};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -98,7 +99,8 @@ impl Drop for Served {
 
 fn node() -> (Node, NodeThread) {
     let state = Arc::new(State::new(Keys::for_tests()));
-    let (node, thread) = Node::start("test-node".to_owned(), state, None::<Journal<FileDisk>>);
+    let (node, thread) =
+        Node::start(NodeId(1), "test-node".to_owned(), state, None::<Journal<FileDisk>>);
     node.alone();
     (node, thread)
 }
