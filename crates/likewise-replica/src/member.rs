@@ -35,5 +35,5 @@ pub struct Peer {
     /// Where it serves HTTP.
     pub http: String,
     /// Which of its lives it is in: the number grows with each start.
-    pub generation: u64,
+    pub incarnation: u64,
 }

@@ -274,5 +274,5 @@ impl TestNode {
 
 fn peer(node: usize) -> Peer {
     let name = format!("node-{node}");
-    Peer { node: NodeId(node as u64), name, http: String::new(), generation: 1 }
+    Peer { node: NodeId(node as u64), name, http: String::new(), incarnation: 1 }
 }

@@ -66,7 +66,7 @@ fn replica_with_links() -> Replica {
     let mut replica = Replica::new(NodeId(0), Arc::new(State::new(Keys::for_tests())));
     for (link, direction) in [(1, Direction::Outgoing), (2, Direction::Incoming)] {
         let peer =
-            Peer { node: NodeId(9), name: "p".to_owned(), http: String::new(), generation: 1 };
+            Peer { node: NodeId(9), name: "p".to_owned(), http: String::new(), incarnation: 1 };
         replica.handle(
             Input::LinkOpened { link: LinkId(link), peer, direction },
             Duration::from_secs(1),
