@@ -149,6 +149,8 @@ pub enum Remedy {
     Snapshot,
     /// The `store` file is damaged.
     Store,
+    /// The `incarnation` file is damaged.
+    Incarnation,
 }
 
 impl JournalError {
@@ -282,6 +284,9 @@ impl fmt::Display for Remedy {
                  since hold everything; else restore from a backup or let the peers fill an empty folder"
             }
             Self::Store => "restore the file from a backup of this data folder",
+            Self::Incarnation => {
+                "remove the file: the node counts its starts anew, and its peers tell it how far it was"
+            }
         })
     }
 }

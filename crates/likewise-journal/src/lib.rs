@@ -43,6 +43,8 @@ pub mod recovery;
 
 pub mod store;
 
+pub mod incarnation;
+
 pub mod disk;
 
 pub mod figures;

@@ -12,6 +12,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::{Corruption, JournalError};
 use crate::figures::Figures;
 use crate::header::HEADER_BYTES;
+use crate::incarnation;
 use crate::journal::{Active, Journal, Options, begin};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SNAPSHOTS_KEPT};
 use crate::record::{Builder, Record, Seed};
@@ -26,6 +27,8 @@ pub struct Recovery {
     pub store: StoreId,
     /// The name of the node that the store belongs to.
     pub node: String,
+    /// How often the store has been started, this time included: larger than in any life before.
+    pub incarnation: u64,
     /// Whether the folder was empty and the store is new.
     pub created: bool,
     /// The file name of the snapshot that was loaded.
@@ -83,6 +86,7 @@ impl<D: Disk> Journal<D> {
         let mut report = Recovery {
             store,
             node,
+            incarnation: incarnation::advance(&disk)?,
             created,
             snapshot: None,
             snapshot_entries: 0,

@@ -205,5 +205,8 @@ fn what_was_left_unfinished_is_removed_and_what_is_not_ours_is_left_alone() {
         disk.put(name, b"half");
     }
     drop(open(&disk).unwrap());
-    assert_eq!(disk.list().unwrap(), ["journal-0000000001.log", "notes.tmp", "store"]);
+    assert_eq!(
+        disk.list().unwrap(),
+        ["incarnation", "journal-0000000001.log", "notes.tmp", "store"]
+    );
 }

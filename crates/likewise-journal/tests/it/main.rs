@@ -18,6 +18,8 @@ mod damage;
 mod faults;
 mod fuzz;
 mod golden;
+
+mod incarnation;
 mod snapshots;
 mod writer;
 
