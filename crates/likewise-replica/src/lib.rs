@@ -30,7 +30,8 @@
 //! both conversations.
 //!
 //! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], `outbox`,
-//! [`peers`], `repair` (the asking side) and `answer` (the other); [`limits`] has every bound.
+//! [`peers`], `repair` (the asking side) and `answer` (the other); [`membership`], who is there at all;
+//! [`limits`] has every bound.
 
 pub mod input;
 
@@ -51,5 +52,7 @@ pub mod peers;
 mod repair;
 
 mod answer;
+
+pub mod membership;
 
 pub mod limits;

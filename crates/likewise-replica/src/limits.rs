@@ -74,3 +74,70 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Peers that a replica mails to. One more gets nothing but repair by its own asking; a cluster of that
 /// size wants another topology.
 pub const PEERS_MAX: usize = 256;
+
+/// Members that one view of the cluster holds. Of a longer one the rest is left unread: it comes with the
+/// gossip.
+pub const MEMBERS_MAX: usize = 1_024;
+
+/// Bytes of a gossip packet before it is sealed: with its envelope it fits the smallest usual frame of a
+/// network, so that it is never divided. What does not fit goes into the next packet. The same on all nodes.
+pub const GOSSIP_BYTES_MAX: usize = 1_320;
+
+/// Time between two probes that a node sends.
+pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long an answer to a probe may take before others are asked to probe.
+pub const PROBE_TIME: Duration = Duration::from_millis(200);
+
+/// How long a suspect may take to say that it lives, in a cluster of up to ten. Then it is down: it gets no
+/// mail any more and is repaired when it is back.
+pub const SUSPICION_TIME: Duration = Duration::from_millis(2_500);
+
+/// How often a piece of news is sent on. With the members' number it should grow by its logarithm: this is
+/// enough for hundreds.
+pub const TRANSMISSIONS: u8 = 10;
+
+/// Time between two packets that only spread news, while there is any.
+pub const GOSSIP_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time between two announcements of a node that knows nobody.
+pub const SEEK_ALONE: Duration = Duration::from_secs(1);
+
+/// Time between two announcements to lost members.
+pub const SEEK_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Time between two announcements to the seeds, by a node that is not alone: two clusters that never met
+/// become one.
+pub const SEEDS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Lost members that are announced to at once; then the next ones.
+pub const LOST_ANNOUNCED_MAX: usize = 3;
+
+/// How long a member that is gone is remembered.
+pub const LOST_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Members that are gone and still remembered. One more, and the one that has been gone for the longest is
+/// forgotten.
+pub const LOST_MAX: usize = 256;
+
+/// Time between two tellings of the whole view over each link.
+pub const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Renewals within so long are counted together: each goes twice as far as the one before.
+pub const RENEWAL_WINDOW: Duration = Duration::from_secs(60);
+
+/// A renewal that comes so long after the one before is no part of the same catching up.
+pub const RENEWAL_REST: Duration = Duration::from_millis(250);
+
+/// Such renewals within [`RENEWAL_WINDOW`]. Then the operator is told that this node has a twin, or can't
+/// keep up.
+pub const RENEWALS_MAX: usize = 3;
+
+/// The power of two by which an incarnation grows at most at once.
+pub const RENEWAL_STEP_MAX: u32 = 20;
+
+/// Time between two tellings that this node goes.
+pub const LEAVE_STEP: Duration = Duration::from_millis(100);
+
+/// How often it is told.
+pub const LEAVE_STEPS: u32 = 4;

@@ -5,6 +5,7 @@
 mod cluster;
 mod durability;
 mod live;
+mod membership;
 mod messages;
 mod repair;
 mod seen;
