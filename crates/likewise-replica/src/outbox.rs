@@ -134,6 +134,11 @@ impl Outbox {
         self.places.is_empty() && self.in_flight.is_empty() && !self.is_sending_whole()
     }
 
+    /// Entries that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.places.len()
+    }
+
     /// Entries that the peer has not acknowledged.
     pub(crate) fn entries(&self) -> usize {
         self.places.len() + self.in_flight.iter().map(|frame| frame.entries).sum::<usize>()

@@ -91,8 +91,10 @@ pub struct PeerView {
     pub mailed: bool,
     /// Whether it mails to this node.
     pub mails: bool,
-    /// Entries that it has not acknowledged.
+    /// Entries that wait to be sent.
     pub outbox: usize,
+    /// Entries that it has not acknowledged, those that wait included.
+    pub unacknowledged: usize,
     /// How long the oldest of them has been waiting.
     pub lag: Duration,
     /// How often its outbox was full and was left to repair.
@@ -279,6 +281,7 @@ impl Peers {
                 mailed: false,
                 mails: false,
                 outbox: 0,
+                unacknowledged: 0,
                 lag: Duration::ZERO,
                 overflows: 0,
                 equal: None,
@@ -289,7 +292,8 @@ impl Peers {
         for (node, mailed) in &self.mailed {
             let Some(view) = views.get_mut(node) else { continue };
             view.mailed = true;
-            view.outbox = mailed.outbox.entries();
+            view.outbox = mailed.outbox.waiting();
+            view.unacknowledged = mailed.outbox.entries();
             view.lag = mailed.outbox.lag(self.now);
             view.overflows = mailed.overflows;
         }

@@ -41,6 +41,16 @@ pub enum Command {
     Bench(BenchArgs),
     /// Ask whether a node is ready; exit code 0 if it is
     Health(HealthArgs),
+    /// Show the members of the cluster as a node sees them
+    Members(MembersArgs),
+    /// Make a node leave its cluster cleanly and stop
+    Leave(LeaveArgs),
+    /// Forget a member that is down or has left and will not come back
+    Forget(ForgetArgs),
+    /// Make the secret of a cluster
+    Keygen(KeygenArgs),
+    /// Run a whole cluster on this machine, to look at; nothing of it is kept
+    Demo(DemoArgs),
 }
 
 /// `likewise serve`
@@ -49,6 +59,9 @@ pub struct ServeArgs {
     /// TOML file of settings, named as the flags are; flags and variables go over it
     #[arg(long, env = "LIKEWISE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Stop cleanly when standard input ends: so nodes never outlive whoever started them
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
     /// The settings of the node.
     #[command(flatten)]
     pub settings: Settings,
@@ -176,6 +189,50 @@ pub struct HealthArgs {
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
+}
+
+/// `likewise members`
+#[derive(Debug, clap::Args)]
+pub struct MembersArgs {
+    /// Print the node's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise leave`
+#[derive(Debug, clap::Args)]
+pub struct LeaveArgs {
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise forget`
+#[derive(Debug, clap::Args)]
+pub struct ForgetArgs {
+    /// The member's name, or its id where two have one name
+    pub name: String,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise keygen`
+#[derive(Debug, clap::Args)]
+pub struct KeygenArgs {
+    /// The file to make, readable by its owner only; without it the secret goes to standard output
+    pub file: Option<PathBuf>,
+}
+
+/// `likewise demo`
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// How many nodes
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub nodes: u32,
 }
 
 impl Args {

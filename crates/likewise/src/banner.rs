@@ -14,6 +14,8 @@ pub struct Banner<'a> {
     pub name: &'a str,
     /// The address that it serves.
     pub address: SocketAddr,
+    /// The address that other nodes reach, if there may be any.
+    pub cluster: Option<SocketAddr>,
     /// The data folder, or `None` for a node in memory.
     pub data: Option<&'a Path>,
     /// What was found there.
@@ -40,6 +42,9 @@ impl fmt::Display for Banner<'_> {
         let url = url(self.address);
         writeln!(f, "likewise {} · node {}", env!("CARGO_PKG_VERSION"), self.name)?;
         writeln!(f, "  serving  {url}")?;
+        if let Some(address) = self.cluster {
+            writeln!(f, "  cluster  {address}")?;
+        }
         match (self.data, self.recovery) {
             (Some(folder), Some(recovery)) => {
                 write!(f, "  data     {} · ", folder.display())?;
@@ -59,6 +64,7 @@ impl Banner<'_> {
         tracing::info!(
             node = self.name,
             url = url(self.address),
+            cluster = self.cluster.map(|address| address.to_string()),
             data = self.data.map(|folder| folder.display().to_string()),
             likes = self.totals.likes,
             posts = self.totals.posts,

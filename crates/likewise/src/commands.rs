@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::args::{Command, CountArgs, HealthArgs, TopArgs, UsersArgs, WriteArgs};
 use crate::client::{Client, ClientError, encoded};
-use crate::{load, transfer};
+use crate::{demo, load, transfer};
+
+mod keygen;
+
+mod members;
 
 /// Posts in one query; the node takes no more.
 const QUERY_POSTS_MAX: usize = 1_000;
@@ -34,6 +38,11 @@ pub fn run(command: &Command) -> Result<(), ClientError> {
         Command::Export(args) => transfer::export(args),
         Command::Bench(args) => load::bench::run(args),
         Command::Health(args) => health(args),
+        Command::Members(args) => members::show(args),
+        Command::Leave(args) => members::leave(args),
+        Command::Forget(args) => members::forget(args),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Demo(args) => demo::run(args),
     }
 }
 

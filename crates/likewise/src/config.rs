@@ -48,9 +48,41 @@ pub struct Settings {
     #[arg(long, env = "LIKEWISE_DURABILITY", value_name = "WHEN")]
     pub durability: Option<String>,
 
-    /// Name of the cluster, the same on all its nodes: post digests are comparable within it
+    /// Name of the cluster, the same on all its nodes: nodes of another name can't join
     #[arg(long, env = "LIKEWISE_CLUSTER_NAME", value_name = "NAME")]
     pub cluster_name: Option<String>,
+
+    /// Address and port to meet other nodes on, by UDP and TCP; without it the node stays by itself
+    #[arg(long, env = "LIKEWISE_CLUSTER", value_name = "ADDRESS")]
+    pub cluster: Option<String>,
+
+    /// Where other nodes reach that address, if it is not the one that is listened on
+    #[arg(long, env = "LIKEWISE_ADVERTISE", value_name = "HOST:PORT")]
+    pub advertise: Option<String>,
+
+    /// Where clients reach the HTTP address, as the list of members shows it
+    #[arg(long, env = "LIKEWISE_ADVERTISE_HTTP", value_name = "HOST:PORT")]
+    pub advertise_http: Option<String>,
+
+    /// A node to join, or a name of many; may be given more than once. Names are looked up at each try
+    #[arg(long, env = "LIKEWISE_JOIN", value_name = "HOST:PORT", value_delimiter = ',')]
+    pub join: Option<Vec<String>>,
+
+    /// File with the cluster's secret, the same on all nodes; `likewise keygen` makes one
+    #[arg(long, env = "LIKEWISE_CLUSTER_KEY_FILE", value_name = "FILE")]
+    pub cluster_key_file: Option<PathBuf>,
+
+    /// Listen beyond this machine without a secret: whoever reaches the port can change everything
+    #[arg(
+        long,
+        env = "LIKEWISE_INSECURE",
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub insecure: Option<bool>,
 
     /// Client connections at once; more are answered 503
     #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
@@ -87,14 +119,31 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// What an acknowledgement is worth.
     pub durability: Durability,
-    /// The name of the cluster, from which the keys of digests come.
+    /// The name of the cluster.
     pub cluster_name: String,
+    /// How to be one of many, or `None` for a node by itself.
+    pub cluster: Option<ClusterConfig>,
     /// Client connections at once.
     pub connections_max: usize,
     /// How logs look.
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+}
+
+/// How to meet other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// The address to listen on, by UDP and TCP.
+    pub bind: SocketAddr,
+    /// Where others reach it, as host and port; looked up at the start.
+    pub advertise: Option<String>,
+    /// Where clients reach HTTP, as host and port.
+    pub advertise_http: Option<String>,
+    /// Whom to join, as hosts and ports; looked up at each try.
+    pub join: Vec<String>,
+    /// The file with the cluster's secret.
+    pub key_file: Option<PathBuf>,
 }
 
 /// Why settings make no configuration.
@@ -138,6 +187,12 @@ impl Settings {
             in_memory: Some(false),
             durability: Some("always".to_owned()),
             cluster_name: Some("likewise".to_owned()),
+            cluster: None,
+            advertise: None,
+            advertise_http: None,
+            join: None,
+            cluster_key_file: None,
+            insecure: Some(false),
             connections_max: Some(10_000),
             log_format: Some("human".to_owned()),
             log: Some("info".to_owned()),
@@ -209,6 +264,7 @@ impl Config {
         let name_is_default = settings.name.is_none();
         let settings = Settings::defaults().overlaid(&settings);
         let set = "the defaults set every field";
+        let cluster = cluster(&settings)?;
         let in_memory = settings.in_memory.expect(set);
         let data = settings.data.expect(set);
         let connections_max = settings.connections_max.expect(set);
@@ -219,9 +275,10 @@ impl Config {
             return Err(invalid("data", "", "name a folder, or set in-memory"));
         }
         Ok(Self {
+            cluster,
             name: name("name", settings.name.expect(set))?,
             name_is_default,
-            http: http(&settings.http.expect(set))?,
+            http: address("http", &settings.http.expect(set))?,
             data: (!in_memory).then_some(data),
             durability: durability(&settings.durability.expect(set))?,
             cluster_name: name("cluster-name", settings.cluster_name.expect(set))?,
@@ -267,14 +324,69 @@ fn name(setting: &'static str, value: String) -> Result<String, ConfigError> {
     Err(invalid(setting, value, &remedy))
 }
 
-fn http(value: &str) -> Result<SocketAddr, ConfigError> {
+fn address(setting: &'static str, value: &str) -> Result<SocketAddr, ConfigError> {
     let remedy = "use an IP address and a port, such as 127.0.0.1:8080 or [::]:8080";
     // The one name that everybody tries.
     let address = match value.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => value.to_owned(),
     };
-    address.parse().map_err(|_| invalid("http", value, remedy))
+    address.parse().map_err(|_| invalid(setting, value, remedy))
+}
+
+/// Judges all that concerns other nodes.
+fn cluster(settings: &Settings) -> Result<Option<ClusterConfig>, ConfigError> {
+    let join = settings.join.clone().unwrap_or_default();
+    let Some(bind) = &settings.cluster else {
+        let remedy = "set cluster too, the address to meet other nodes on";
+        let advertise = settings.advertise.iter().map(|value| ("advertise", value.clone()));
+        let joined = join.first().map(|value| ("join", value.clone()));
+        let alone = advertise.chain(joined).next();
+        return alone.map_or(Ok(None), |(setting, value)| Err(invalid(setting, value, remedy)));
+    };
+    let bind = address("cluster", bind)?;
+    let key_file = settings.cluster_key_file.clone();
+    if !bind.ip().is_loopback() && key_file.is_none() && settings.insecure != Some(true) {
+        let remedy = "beyond this machine a cluster needs a secret: make one with `likewise keygen FILE`, \
+             give it to all nodes and name it as cluster-key-file; or set insecure, if only trusted \
+             machines reach the port";
+        return Err(invalid("cluster", bind, remedy));
+    }
+    let advertise = settings.advertise.clone();
+    if bind.ip().is_unspecified() && advertise.is_none() {
+        let remedy = "that is every address of this machine: set advertise to the one that the other \
+             nodes reach";
+        return Err(invalid("cluster", bind, remedy));
+    }
+    for (setting, value) in
+        [("advertise", &advertise), ("advertise-http", &settings.advertise_http)]
+    {
+        value.iter().try_for_each(|value| host_and_port(setting, value))?;
+    }
+    join.iter().try_for_each(|value| host_and_port("join", value))?;
+    let advertised = advertise.as_ref().map_or(Some(bind), |value| value.parse().ok());
+    let is_far = |join: &&String| {
+        join.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback())
+    };
+    let far = join.iter().find(is_far);
+    if let (Some(near), Some(far)) = (advertised.filter(|near| near.ip().is_loopback()), far) {
+        let remedy = format!(
+            "{far} can't reach this node at {near}: set advertise to an address that it reaches, or \
+             cluster to one of this machine's own"
+        );
+        return Err(invalid("join", far, &remedy));
+    }
+    let advertise_http = settings.advertise_http.clone();
+    Ok(Some(ClusterConfig { bind, advertise, advertise_http, join, key_file }))
+}
+
+fn host_and_port(setting: &'static str, value: &str) -> Result<(), ConfigError> {
+    let parts = value.rsplit_once(':');
+    let fits = parts.is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    let remedy = "use a name or an IP address, and a port, such as likes-0.likes:9293";
+    if fits { Ok(()) } else { Err(invalid(setting, value, remedy)) }
 }
 
 fn durability(value: &str) -> Result<Durability, ConfigError> {

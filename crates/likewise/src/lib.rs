@@ -8,6 +8,8 @@ pub mod http;
 
 pub mod node;
 
+pub mod cluster;
+
 pub mod server;
 
 pub mod metrics;
@@ -29,6 +31,8 @@ pub mod client;
 pub mod transfer;
 
 pub mod load;
+
+mod demo;
 
 pub use config::Config;
 pub use server::{Server, StartError};

@@ -32,11 +32,12 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
     let started = Instant::now();
     logging::start(&config);
     tracing::debug!(?config, file = ?args.config, "effective settings");
-    let shutdown = signals::shutdown()?;
+    let shutdown = signals::shutdown_or_end_of_input(args.until_stdin_ends)?;
     let server = Server::bind(config.clone()).await?;
     let banner = Banner {
         name: server.node().name(),
         address: server.http_address(),
+        cluster: server.cluster_address(),
         data: config.data.as_deref(),
         recovery: server.recovery(),
         totals: server.node().state().totals(),

@@ -4,7 +4,6 @@
 //! bounded by the routes. What a request touches is looked up once, when the routes are built; the node's
 //! own figures are read when somebody asks.
 
-use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,17 +11,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::http::{Method, StatusCode};
 use likewise_replica::write::Written;
 use likewise_state::length::Action;
-use prometheus_client::collector::Collector;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::node::Node;
+use crate::cluster::Cluster;
+use crate::metrics::collector::NodeCollector;
+
+mod collector;
+
+mod cluster;
+
+mod lines;
 
 /// The media type of [`Metrics::text`].
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -92,8 +97,8 @@ struct ShedLabels {
 }
 
 impl Metrics {
-    /// Figures of a server of `node`, all at zero.
-    pub(crate) fn new(node: Node) -> Self {
+    /// Figures of a server of a node of `cluster`, all at zero.
+    pub(crate) fn new(cluster: Cluster) -> Self {
         let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let operations = Family::<OperationLabels, Counter>::default();
         let known =
@@ -116,7 +121,7 @@ impl Metrics {
             drop(metrics.shed.get_or_create(&at.labels()));
         }
         metrics.register();
-        metrics.registry.register_collector(Box::new(NodeCollector(node)));
+        metrics.registry.register_collector(Box::new(NodeCollector(cluster)));
         metrics
     }
 
@@ -232,82 +237,5 @@ impl RouteMeter {
             .duration
             .get_or_init(|| self.durations.get_or_create_owned(&RouteLabels { route, method }));
         duration.observe(took.as_secs_f64());
-    }
-}
-
-/// Reads the node's own figures when somebody asks for them.
-struct NodeCollector(Node);
-
-impl fmt::Debug for NodeCollector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NodeCollector").field(&self.0.name()).finish()
-    }
-}
-
-impl Collector for NodeCollector {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut lines = Lines(encoder);
-        let totals = self.0.state().totals();
-        lines.gauge(
-            "posts",
-            "Posts that anybody ever touched, each kind for itself",
-            totals.posts,
-        )?;
-        lines.gauge("likes", "Likes that count now", totals.likes)?;
-        lines.gauge("users", "Users that ever touched anything", totals.users)?;
-        let status = self.0.status();
-        lines.gauge("ready", "1 while requests should be sent here", status.ready.into())?;
-        lines.gauge("writable", "1 while writes are taken", status.writable.into())?;
-        let figures = self.0.figures();
-        lines.gauge("queue_length", "Events that wait for the node's thread", figures.queued)?;
-        lines.counter("writes_shed", "Writes turned away because too much waited", figures.shed)?;
-        let Some(journal) = figures.journal else { return Ok(()) };
-        lines.counter("journal_commits", "Group commits", journal.commits)?;
-        lines.bytes("journal_committed", "Bytes of group commits", journal.committed_bytes)?;
-        lines.counter("journal_entries", "Entries written by group commits", journal.entries)?;
-        lines.counter("journal_syncs", "Syncs of the journal to the disk", journal.syncs)?;
-        lines.seconds("journal_commit", "Time that group commits took", journal.commit_total)?;
-        lines.counter("journal_snapshots", "Snapshots written", journal.snapshots)?;
-        let help = "Size of the journal since the newest snapshot was begun";
-        lines.size("journal_size", help, journal.journal_bytes)?;
-        lines.size("snapshot_size", "Size of the newest snapshot", journal.snapshot_bytes)?;
-        lines.gauge("journal_segments", "Segment files of the journal in use", journal.segments)
-    }
-}
-
-/// One figure after the other.
-struct Lines<'a>(DescriptorEncoder<'a>);
-
-impl Lines<'_> {
-    fn put(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<Unit>,
-        of: &impl EncodeMetric,
-    ) -> fmt::Result {
-        // A registry ends each help with a full stop; a collector has to do that for itself.
-        let help = format!("{help}.");
-        of.encode(self.0.encode_descriptor(name, &help, unit.as_ref(), of.metric_type())?)
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.put(name, help, None, &ConstGauge::new(value))
-    }
-
-    fn size(&mut self, name: &str, help: &str, bytes: u64) -> fmt::Result {
-        self.put(name, help, Some(Unit::Bytes), &ConstGauge::new(bytes))
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        self.put(name, help, None, &ConstCounter::new(value))
-    }
-
-    fn bytes(&mut self, name: &str, help: &str, bytes: u64) -> fmt::Result {
-        self.put(name, help, Some(Unit::Bytes), &ConstCounter::new(bytes))
-    }
-
-    fn seconds(&mut self, name: &str, help: &str, time: Duration) -> fmt::Result {
-        self.put(name, help, Some(Unit::Seconds), &ConstCounter::new(time.as_secs_f64()))
     }
 }

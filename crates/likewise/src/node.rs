@@ -284,12 +284,18 @@ impl Node {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the node is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
     /// How the node is.
     #[must_use]
     pub fn status(&self) -> Status {
         let read_only = self.read_only();
         let writable = read_only.is_none();
-        if self.0.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Status { ready: false, writable, detail: "shutting down".to_owned() };
         }
         if let Some(detail) = read_only {

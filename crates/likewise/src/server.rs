@@ -10,12 +10,14 @@ use likewise_journal::error::JournalError;
 use likewise_journal::journal::{Journal, Options};
 use likewise_journal::recovery::Recovery;
 use likewise_journal::store::StoreId;
-use likewise_replica::member::NodeId;
-use likewise_state::digest::DigestKey;
+use likewise_replica::member::{NodeId, Peer};
 use likewise_state::state::{Keys, State, TableKey};
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::cluster::key_file::KeyFileError;
+use crate::cluster::secret::Secret;
+use crate::cluster::{Cluster, Sockets, Start};
+use crate::config::{ClusterConfig, Config};
 use crate::http;
 use crate::node::{Node, NodeThread};
 
@@ -25,7 +27,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     recovery: Option<Recovery>,
-    node: Node,
+    cluster: Cluster,
     thread: NodeThread,
 }
 
@@ -39,6 +41,15 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The address that other nodes are to reach can't be found out.
+    Advertise {
+        /// As it was set.
+        value: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The cluster's secret is not in order.
+    KeyFile(KeyFileError),
     /// The system gives no random bytes.
     Random(getrandom::Error),
     /// The data folder is not in order.
@@ -50,8 +61,15 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind { address, source } => write!(
                 f,
-                "can't listen on {address}: {source}; choose another address with --http, or stop what uses it"
+                "can't listen on {address}: {source}; choose another address with --http or --cluster, \
+                 or stop what uses it"
             ),
+            Self::Advertise { value, source } => write!(
+                f,
+                "advertise is {value:?}, which can't be looked up: {source}; use a name that this \
+                 machine knows, or an IP address"
+            ),
+            Self::KeyFile(source) => source.fmt(f),
             Self::Random(source) => write!(f, "the system gives no random bytes: {source}"),
             Self::Journal(source) => source.fmt(f),
         }
@@ -62,6 +80,8 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind { source, .. } => Some(source),
+            Self::Advertise { source, .. } => Some(source),
+            Self::KeyFile(source) => source.source(),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),
         }
@@ -69,47 +89,60 @@ impl std::error::Error for StartError {
 }
 
 impl Server {
-    /// Takes the address, recovers the likes from the data folder and starts the threads. Requests are
-    /// answered once [`Self::run`] runs.
+    /// Takes the addresses, recovers the likes from the data folder, starts the threads and looks for the
+    /// other nodes. Requests are answered once [`Self::run`] runs.
     ///
     /// # Errors
     /// Whatever keeps the node from serving exactly what it once acknowledged.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let bind = |source| StartError::Bind { address: config.http, source };
-        let listener = TcpListener::bind(config.http).await.map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
-        let state = Arc::new(State::new(Keys {
-            digest: DigestKey::of_cluster(&config.cluster_name),
-            table: TableKey::new(random()?),
-        }));
+        let bind = |address| move |source| StartError::Bind { address, source };
+        let listener = TcpListener::bind(config.http).await.map_err(bind(config.http))?;
+        let address = listener.local_addr().map_err(bind(config.http))?;
+        let secret = secret(&config)?;
+        let sockets = match &config.cluster {
+            Some(cluster) => Some(Sockets::bind(cluster.bind).await.map_err(bind(cluster.bind))?),
+            None => None,
+        };
+        let keys = Keys { digest: secret.digest_key(), table: TableKey::new(random()?) };
+        let state = Arc::new(State::new(keys));
         let opened = match &config.data {
             Some(folder) => Some(open(&config, folder, &state)?),
             None => None,
         };
         let (journal, recovery) = opened.unzip();
-        if let Some(torn) = recovery.as_ref().and_then(|recovery| recovery.torn.as_ref()) {
-            tracing::warn!(
-                file = torn.file,
-                offset = torn.offset,
-                bytes = torn.bytes,
-                "the last write before the crash was incomplete and was never acknowledged: dropped"
-            );
-        }
-        // The node is its data: a new folder is a new node, whatever its name and address.
-        let store = recovery.as_ref().map(|recovery| recovery.store.0);
-        let id = store.map_or_else(random, Ok)?;
-        let id = *id.first_chunk().expect("it has 16 bytes");
-        let kept = recovery.as_ref().map(|recovery: &Recovery| recovery.node.clone());
-        let name = kept.unwrap_or_else(|| config.name.clone());
-        let (node, thread) = Node::start(NodeId(u64::from_le_bytes(id)), name, state, journal);
-        node.alone();
-        Ok(Self { config, listener, address, recovery, node, thread })
+        warn_of_torn_end(recovery.as_ref());
+        let me = me(&config, recovery.as_ref(), address)?;
+        let (node, thread) = Node::start(me.node, me.name.clone(), state, journal);
+        let name = config.cluster_name.clone();
+        let cluster = match (&config.cluster, sockets) {
+            (Some(settings), Some(sockets)) => {
+                let advertise = advertised(settings, sockets.address).await?;
+                let start = Start {
+                    cluster: name,
+                    me: Peer { http: advertised_http(settings, advertise, address), ..me },
+                    advertise,
+                    join: settings.join.clone(),
+                    data: config.data.as_deref(),
+                    secret,
+                    seed: u64::from_le_bytes(*random()?.first_chunk().expect("it has 16 bytes")),
+                };
+                Cluster::start(start, sockets, node)
+            }
+            _ => Cluster::solitary(name, me, node),
+        };
+        Ok(Self { config, listener, address, recovery, cluster, thread })
     }
 
     /// The address that clients reach, its port chosen by the system where 0 was asked for.
     #[must_use]
     pub const fn http_address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that other nodes reach; `None` for a node by itself.
+    #[must_use]
+    pub fn cluster_address(&self) -> Option<SocketAddr> {
+        self.cluster.address()
     }
 
     /// What was found on disk; `None` for a node that keeps everything in memory.
@@ -120,28 +153,88 @@ impl Server {
 
     /// The node inside.
     #[must_use]
-    pub const fn node(&self) -> &Node {
-        &self.node
+    pub fn node(&self) -> &Node {
+        self.cluster.node()
     }
 
-    /// Serves until `shutdown` is ready, then stops accepting, finishes what was accepted, makes it
-    /// durable and returns. Bounded by the time that requests may take.
+    /// The cluster that it is part of.
+    #[must_use]
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Serves until `shutdown` is ready or somebody asks the node to leave. Then stops accepting, finishes
+    /// what was accepted, hands it to the peers, leaves the cluster, makes all durable and returns. Bounded
+    /// by the time that requests and peers may take.
     ///
     /// # Errors
     /// What kept the journal from holding everything at the end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-        let Self { config, listener, node, thread, .. } = self;
-        let draining = node.clone();
+        let Self { config, listener, cluster, thread, .. } = self;
+        let leaving = cluster.clone();
         let shutdown = async move {
-            shutdown.await;
-            draining.drain();
+            tokio::select! {
+                () = shutdown => {}
+                () = leaving.asked_to_leave() => tracing::info!("asked to leave: finishing"),
+            }
+            leaving.node().drain();
         };
-        http::serve(listener, http::router(node), config.serve_limits(), shutdown).await;
+        let routes = http::router(cluster.clone());
+        http::serve(listener, routes, config.serve_limits(), shutdown).await;
+        cluster.leave().await;
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
         stopped
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             .map_err(StartError::Journal)
     }
+}
+
+fn secret(config: &Config) -> Result<Secret, StartError> {
+    let key_file = config.cluster.as_ref().and_then(|cluster| cluster.key_file.as_ref());
+    match key_file {
+        Some(file) => Secret::from_file(&config.cluster_name, file).map_err(StartError::KeyFile),
+        None => Ok(Secret::open(&config.cluster_name)),
+    }
+}
+
+/// This node, as it introduces itself. The node is its data: a new folder is a new node, whatever its name
+/// and address.
+fn me(config: &Config, recovery: Option<&Recovery>, http: SocketAddr) -> Result<Peer, StartError> {
+    let store = recovery.map_or_else(random, |recovery| Ok(recovery.store.0))?;
+    // 0 stands for whoever is at an address.
+    let id = u64::from_le_bytes(*store.first_chunk().expect("it has 16 bytes")).max(1);
+    Ok(Peer {
+        node: NodeId(id),
+        name: recovery.map_or_else(|| config.name.clone(), |recovery| recovery.node.clone()),
+        http: http.to_string(),
+        incarnation: recovery.map_or(1, |recovery| recovery.incarnation),
+    })
+}
+
+fn warn_of_torn_end(recovery: Option<&Recovery>) {
+    if let Some(torn) = recovery.and_then(|recovery| recovery.torn.as_ref()) {
+        tracing::warn!(
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            "the last write before the crash was incomplete and was never acknowledged: dropped"
+        );
+    }
+}
+
+/// Where other nodes reach this one.
+async fn advertised(settings: &ClusterConfig, bound: SocketAddr) -> Result<SocketAddr, StartError> {
+    let Some(value) = &settings.advertise else { return Ok(bound) };
+    let failed = |source| StartError::Advertise { value: value.clone(), source };
+    let mut found = tokio::net::lookup_host(value).await.map_err(failed)?;
+    found.next().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))
+}
+
+/// Where clients reach this node, as the others are told.
+fn advertised_http(settings: &ClusterConfig, advertise: SocketAddr, http: SocketAddr) -> String {
+    let ip = if http.ip().is_unspecified() { advertise.ip() } else { http.ip() };
+    let default = || SocketAddr::new(ip, http.port()).to_string();
+    settings.advertise_http.clone().unwrap_or_else(default)
 }
 
 fn open(

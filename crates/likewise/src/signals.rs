@@ -27,3 +27,26 @@ pub fn shutdown() -> io::Result<impl Future<Output = ()> + Send> {
         });
     })
 }
+
+/// As [`shutdown`], and where `input` is set also when standard input ends: whoever started the process and
+/// holds the other end may be gone without a word.
+///
+/// # Errors
+/// Where the system takes no handler.
+pub fn shutdown_or_end_of_input(input: bool) -> io::Result<impl Future<Output = ()> + Send> {
+    let signalled = shutdown()?;
+    let (ended, end) = tokio::sync::oneshot::channel();
+    if input {
+        std::thread::spawn(move || {
+            // However it ends, it ends.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            let _ = ended.send(());
+        });
+    }
+    Ok(async move {
+        tokio::select! {
+            () = signalled => {}
+            Ok(()) = end => tracing::info!("standard input has ended: finishing what was accepted"),
+        }
+    })
+}

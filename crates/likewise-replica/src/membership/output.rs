@@ -1,5 +1,6 @@
 //! What membership can want done, and what can happen to a member.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use super::roster::Member;
@@ -76,3 +77,41 @@ pub enum ForgetError {
     /// It takes part in the cluster.
     Active,
 }
+
+impl Happened {
+    /// What happened, in a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Suspected => "suspected",
+            Self::Recovered => "recovered",
+            Self::Down => "down",
+            Self::Left => "left",
+            Self::Restarted => "restarted",
+            Self::Forgotten => "forgotten",
+            Self::Renewed => "renewed",
+        }
+    }
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for ForgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => write!(f, "there is no such member: `likewise members` lists them"),
+            Self::Active => write!(
+                f,
+                "the member takes part in the cluster: stop it first, only one that is down or has \
+                 left can be forgotten"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ForgetError {}

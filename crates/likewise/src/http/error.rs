@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use likewise_replica::membership::ForgetError;
 use likewise_replica::write::Refusal;
 use likewise_state::id::IdError;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub(crate) enum ApiError {
     Unanswered { seconds: u64 },
     /// The node should not be sent requests.
     NotReady(String),
+    /// A member can't be forgotten.
+    Forget { name: String, error: ForgetError },
     /// A bulk request failed after some of its lines had been accepted.
     Midway { cause: Box<Self>, accepted: u64 },
 }
@@ -83,6 +86,8 @@ impl ApiError {
             Self::Write(WriteError::ShuttingDown) => &problem::SHUTTING_DOWN,
             Self::Unanswered { .. } => &problem::OUTCOME_UNKNOWN,
             Self::NotReady(_) => &problem::NOT_READY,
+            Self::Forget { error: ForgetError::Unknown, .. } => &problem::NO_MEMBER,
+            Self::Forget { error: ForgetError::Active, .. } => &problem::MEMBER_ACTIVE,
             Self::Midway { cause, .. } => cause.problem(),
         }
     }
@@ -216,6 +221,7 @@ impl fmt::Display for ApiError {
                 "the write was not durable after {seconds} seconds and may still become so: repeat it, that is safe"
             ),
             Self::NotReady(detail) => f.write_str(detail),
+            Self::Forget { name, error } => write!(f, "member {name:?}: {error}"),
             Self::Midway { cause, accepted } => write!(
                 f,
                 "{cause}; {accepted} lines had been accepted before, and to repeat the whole request is safe"

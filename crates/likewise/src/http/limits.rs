@@ -19,6 +19,13 @@ pub(crate) const SCANS_MAX: usize = 4;
 /// Exports at once. One more is answered 503: each keeps a slot as text in memory.
 pub(crate) const EXPORTS_MAX: usize = 2;
 
+/// Event streams at once. One more is answered 503: each holds a connection for as long as it likes.
+pub(crate) const EVENT_STREAMS_MAX: usize = 256;
+
+/// Time between two comments on an event stream without events: keeps it open through proxies, and notices
+/// a listener that has gone.
+pub(crate) const EVENT_HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// Bytes of lines that an export hands to the network at once, or a line more.
 pub(crate) const EXPORT_PIECE_BYTES: usize = 64 << 10;
 

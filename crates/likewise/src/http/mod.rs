@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`export`], [`classic`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
+//! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
 //! [`connections`] around all, and [`openapi`] describes them.
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use likewise_replica::write::{Outcome, Writes};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tokio::net::TcpListener;
@@ -23,8 +23,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tower::Layer;
 
+use crate::cluster::Cluster;
 use crate::http::error::ApiError;
-use crate::http::limits::{EXPORTS_MAX, SCANS_MAX};
+use crate::http::limits::{EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::{Observe, Shedding};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -55,6 +56,10 @@ mod export;
 
 mod classic;
 
+mod members;
+
+mod events;
+
 mod operate;
 
 mod leftover;
@@ -69,12 +74,12 @@ pub use limits::ServeLimits;
 pub use openapi::openapi_json;
 
 /// The routes of a node, to be handed to [`serve`].
-pub struct Routes(Node);
+pub struct Routes(Cluster);
 
-/// The routes of `node`.
+/// The routes of a node of `cluster`.
 #[must_use]
-pub const fn router(node: Node) -> Routes {
-    Routes(node)
+pub const fn router(cluster: Cluster) -> Routes {
+    Routes(cluster)
 }
 
 /// Serves `routes` on `listener` until `shutdown` is ready, then finishes the requests in flight, within
@@ -96,12 +101,14 @@ struct Api(Arc<Shared>);
 
 struct Shared {
     node: Node,
+    cluster: Cluster,
     limits: ServeLimits,
     metrics: Metrics,
     node_header: HeaderValue,
     scans: Arc<Semaphore>,
     bulk_requests: Semaphore,
     exports: Arc<Semaphore>,
+    event_streams: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Api {
@@ -113,7 +120,8 @@ impl std::ops::Deref for Api {
 }
 
 impl Api {
-    fn new(node: Node, limits: ServeLimits) -> Self {
+    fn new(cluster: Cluster, limits: ServeLimits) -> Self {
+        let node = cluster.node().clone();
         // A header holds less than a name may.
         let name = utf8_percent_encode(node.name(), CONTROLS).to_string();
         Self(Arc::new(Shared {
@@ -121,8 +129,10 @@ impl Api {
             scans: Arc::new(Semaphore::new(SCANS_MAX)),
             bulk_requests: Semaphore::new(limits.bulk_requests_max),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-            metrics: Metrics::new(node.clone()),
+            event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            metrics: Metrics::new(cluster.clone()),
             node,
+            cluster,
             limits,
         }))
     }
@@ -183,6 +193,10 @@ fn build(api: &Api) -> Router {
         route("/like", Sheds, post(classic::like)),
         route("/likes", Sheds, get(classic::likes)),
         route("/", Sheds, get(classic::node)),
+        route("/v1/cluster", AlwaysServed, get(members::read)),
+        route("/v1/cluster/events", Sheds, get(events::stream)),
+        route("/v1/cluster/leave", AlwaysServed, post(members::leave)),
+        route("/v1/cluster/members/{name}", AlwaysServed, delete(members::forget)),
         route("/livez", AlwaysServed, get(operate::livez)),
         route("/readyz", AlwaysServed, get(operate::readyz)),
         route("/metrics", AlwaysServed, get(operate::metrics)),

@@ -11,7 +11,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::http::error::{ApiError, PROBLEM_JSON, ProblemDocument};
 use crate::http::parameters::Parameters;
-use crate::http::{answers, bulk, classic, export, likes, lines, operate, posts, query};
+use crate::http::{
+    answers, bulk, classic, events, export, likes, lines, members, operate, posts, query,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,7 +35,8 @@ use crate::http::{answers, bulk, classic, export, likes, lines, operate, posts, 
         likes::like, likes::unlike, likes::read, bulk::write,
         posts::read, posts::reactions, posts::likers, posts::top, query::query,
         classic::like, classic::likes, classic::node,
-        export::export, operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
+        export::export, members::read, events::stream, members::leave, members::forget,
+        operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
     ),
     components(schemas(
         ProblemDocument, answers::LineError, answers::TopPost, answers::FeedPost<'static>,

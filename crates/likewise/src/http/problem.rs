@@ -69,6 +69,10 @@ problems! {
         "The write may or may not happen. To repeat it is safe, and with the same `seen` it counts once whatever else happens meanwhile.";
     SHUTTING_DOWN = "shutting-down", SERVICE_UNAVAILABLE, "The node is shutting down", Some(1),
         "The node takes no more writes. Go to another node, or come back when it has restarted.";
+    NO_MEMBER = "no-member", NOT_FOUND, "There is no such member", None,
+        "The node knows no member of this name or id. /v1/cluster lists all that it knows.";
+    MEMBER_ACTIVE = "member-active", CONFLICT, "The member takes part in the cluster", None,
+        "Only a member that is down or has left can be forgotten. Stop it first.";
     NOT_READY = "not-ready", SERVICE_UNAVAILABLE, "The node is not ready", Some(1),
         "The node is alive, but should not be sent requests now. The detail says why.";
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use likewise::cluster::Cluster;
 use likewise::http::{self, ServeLimits};
 use likewise::node::{Node, NodeThread};
 use likewise::{Config, Server};
 use likewise_journal::disk::file::FileDisk;
 use likewise_journal::journal::Journal;
-use likewise_replica::member::NodeId;
+use likewise_replica::member::{NodeId, Peer};
 use likewise_state::state::{Keys, State};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -41,8 +42,8 @@ impl Served {
         Self::run(async move |stopped, bound| {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();
-            let (node, thread) = node();
-            http::serve(listener, http::router(node), limits, stopped).await;
+            let (cluster, thread) = cluster();
+            http::serve(listener, http::router(cluster), limits, stopped).await;
             tokio::task::spawn_blocking(|| thread.stop()).await.unwrap().unwrap();
         })
     }
@@ -97,12 +98,13 @@ impl Drop for Served {
     }
 }
 
-fn node() -> (Node, NodeThread) {
+fn cluster() -> (Cluster, NodeThread) {
     let state = Arc::new(State::new(Keys::for_tests()));
     let (node, thread) =
         Node::start(NodeId(1), "test-node".to_owned(), state, None::<Journal<FileDisk>>);
-    node.alone();
-    (node, thread)
+    let http = String::new();
+    let me = Peer { node: NodeId(1), name: "test-node".to_owned(), http, incarnation: 1 };
+    (Cluster::solitary("likewise".to_owned(), me, node), thread)
 }
 
 /// One connection.

@@ -1,0 +1,322 @@
+//! The task that owns the membership: packets, timers and commands in, packets and news out.
+//!
+//! It never waits for anything but the next of these, because whoever probes this node counts the
+//! milliseconds.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use likewise_replica::member::{NodeId, Peer};
+use likewise_replica::membership::{
+    Event, ForgetError, Happened, Identity, MemberState, Membership, Output,
+};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use crate::cluster::complaints::Complaints;
+use crate::cluster::packet::{self, NONCE_BYTES, PACKET_BYTES_MAX};
+use crate::cluster::secret::Secret;
+use crate::cluster::seeds::{Seeds, plain};
+use crate::cluster::{MemberEvent, Shared, Target};
+
+/// How long a node that was told to join looks for others before it holds itself to be the first.
+const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long reading rests after an error of the system.
+const READ_REST: Duration = Duration::from_millis(10);
+
+/// Something for the task to do.
+pub(crate) enum Command {
+    /// The addresses of the seeds have been looked up.
+    Seeds(Vec<SocketAddr>),
+    /// A peer has told something over a link.
+    Told(Vec<u8>),
+    /// There is a new link; `notices` carries what is to be told over it.
+    Introduced { peer: Peer, notices: mpsc::Sender<Vec<u8>> },
+    /// Forget a member.
+    Forget { node: NodeId, done: oneshot::Sender<Result<(), ForgetError>> },
+    /// Leave, and say when it is done.
+    Leave { done: oneshot::Sender<()> },
+}
+
+/// What the task holds.
+pub(crate) struct Gossip {
+    membership: Membership,
+    /// The membership counts its time from here.
+    started: Instant,
+    socket: UdpSocket,
+    secret: Arc<Secret>,
+    shared: Arc<Shared>,
+    seeds: Arc<Seeds>,
+    /// Whether a look for seeds is under way: there is one at a time.
+    looking: Arc<std::sync::atomic::AtomicBool>,
+    /// Since when the node is alone, until it has been told so.
+    alone_since: Option<Instant>,
+    notices: Vec<mpsc::Sender<Vec<u8>>>,
+    remembered: Vec<SocketAddr>,
+    complaints: Complaints,
+    leaving: Option<oneshot::Sender<()>>,
+}
+
+impl Gossip {
+    pub(crate) fn new(
+        me: Identity,
+        seed: u64,
+        socket: UdpSocket,
+        secret: Arc<Secret>,
+        shared: Arc<Shared>,
+        seeds: Seeds,
+    ) -> Self {
+        let alone_since = (!seeds.is_empty()).then(Instant::now);
+        Self {
+            membership: Membership::new(me, seed, Duration::ZERO),
+            started: Instant::now(),
+            socket,
+            secret,
+            shared,
+            seeds: Arc::new(seeds),
+            looking: Arc::default(),
+            alone_since,
+            notices: Vec::new(),
+            remembered: Vec::new(),
+            complaints: Complaints::default(),
+            leaving: None,
+        }
+    }
+
+    /// Runs until the node has left, or nobody can command it any more.
+    pub(crate) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Command>,
+        commands: mpsc::Sender<Command>,
+    ) {
+        // One byte more than a packet may have, so that a longer one is noticed.
+        let mut buffer = [0; PACKET_BYTES_MAX + 1];
+        loop {
+            self.settle(&commands);
+            if self.membership.has_left() {
+                break;
+            }
+            let due = self.started + self.membership.next_deadline();
+            tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => match received {
+                    Ok((length, from)) => self.received(&buffer[..length], plain(from)),
+                    Err(error) => {
+                        tracing::debug!(%error, "gossip could not be read");
+                        tokio::time::sleep(READ_REST).await;
+                    }
+                },
+                command = queue.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                () = sleep_until(due.into()) => {}
+            }
+            self.membership.tick(self.started.elapsed());
+            self.mind_being_alone();
+        }
+        if let Some(done) = self.leaving.take() {
+            let _ = done.send(());
+        }
+    }
+
+    fn received(&mut self, bytes: &[u8], from: SocketAddr) {
+        let figures = &self.shared.figures;
+        figures.packets_received.fetch_add(1, Ordering::Relaxed);
+        figures.packet_bytes_received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let reason = match packet::open(&self.secret, bytes, unix_now()) {
+            Ok(body) => match self.membership.received(&body, self.started.elapsed()) {
+                Ok(()) => return,
+                Err(error) => ("senseless", error.to_string()),
+            },
+            Err(refused) => (refused.reason(), refused.to_string()),
+        };
+        let (reason, why) = reason;
+        figures.packets_refused.count(reason);
+        if self.complaints.is_due(from.ip(), reason, Instant::now()) {
+            tracing::warn!(%from, reason, "gossip refused: {why}");
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = self.started.elapsed();
+        match command {
+            Command::Seeds(addresses) => self.membership.announce(addresses, now),
+            Command::Told(notice) => {
+                if let Err(error) = self.membership.told(&notice, now) {
+                    tracing::warn!(%error, "a peer's view of the members makes no sense");
+                }
+            }
+            Command::Introduced { peer, notices } => {
+                self.membership.introduced(&peer, now);
+                // A new link's queue is empty.
+                let _ = notices.try_send(self.membership.view());
+                self.notices.push(notices);
+            }
+            Command::Forget { node, done } => {
+                // Whoever asked may have gone away.
+                let _ = done.send(self.membership.forget(node, now));
+            }
+            Command::Leave { done } => {
+                self.leaving = Some(done);
+                self.membership.leave(now);
+            }
+        }
+    }
+
+    /// A node that finds nobody for long enough has nobody to catch up with.
+    fn mind_being_alone(&mut self) {
+        let Some(since) = &mut self.alone_since else { return };
+        if !self.membership.is_alone() {
+            *since = Instant::now();
+        } else if since.elapsed() >= JOIN_PATIENCE {
+            tracing::info!("nobody answers: this node goes ahead by itself and goes on looking");
+            self.shared.node.alone();
+            self.alone_since = None;
+        }
+    }
+
+    /// Carries out what the membership wants done.
+    fn settle(&mut self, commands: &mpsc::Sender<Command>) {
+        let mut is_news = false;
+        while let Some(output) = self.membership.poll_output() {
+            match output {
+                Output::Packet { to, packet } => self.send(&packet, to),
+                Output::Seek => self.seek(commands),
+                Output::Tell { notice } => {
+                    self.notices.retain(|link| !link.is_closed());
+                    // A link that is too busy for it hears of it another time.
+                    self.notices.iter().for_each(|link| drop(link.try_send(notice.clone())));
+                }
+                Output::Event(event) => {
+                    is_news = true;
+                    self.tell(event);
+                }
+                Output::Twin { address } => self.twin(address),
+                Output::SameName { name, nodes: [one, other] } => tracing::error!(
+                    name,
+                    "two living nodes ({one} and {other}) have one name: give each its own"
+                ),
+            }
+        }
+        // Names come with links and are no events.
+        self.publish(is_news);
+    }
+
+    fn publish(&mut self, is_news: bool) {
+        let members: Vec<_> = self.membership.members().cloned().collect();
+        let mut known = self.shared.members.lock().unwrap_or_else(|error| error.into_inner());
+        if *known == members {
+            return;
+        }
+        known.clone_from(&members);
+        drop(known);
+        let targets = members.iter().filter(|member| member.state != MemberState::Left);
+        let targets = targets.map(|member| {
+            let target = Target { identity: member.identity, dial: member.state.is_active() };
+            (member.identity.node, target)
+        });
+        let targets = targets.collect();
+        self.shared.targets.send_if_modified(|current| {
+            let is_other = *current != targets;
+            *current = targets;
+            is_other
+        });
+        if is_news {
+            self.remember(members.iter().filter(|member| member.state.is_active()));
+        }
+    }
+
+    fn remember<'a>(
+        &mut self,
+        active: impl Iterator<Item = &'a likewise_replica::membership::Member>,
+    ) {
+        let addresses: Vec<SocketAddr> = active.map(|member| member.identity.address).collect();
+        // Whoever is alone remembers those that it was with.
+        if addresses.is_empty() || addresses == self.remembered {
+            return;
+        }
+        self.remembered.clone_from(&addresses);
+        let seeds = self.seeds.clone();
+        tokio::task::spawn_blocking(move || seeds.remember(&addresses));
+    }
+
+    fn send(&self, body: &[u8], to: SocketAddr) {
+        let figures = &self.shared.figures;
+        let mut nonce = [0; NONCE_BYTES];
+        if getrandom::fill(&mut nonce).is_err() {
+            figures.packets_dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let packet = packet::seal(&self.secret, body, unix_now(), nonce);
+        match self.socket.try_send_to(&packet, to) {
+            Ok(_) => {
+                figures.packets_sent.fetch_add(1, Ordering::Relaxed);
+                figures.packet_bytes_sent.fetch_add(packet.len() as u64, Ordering::Relaxed);
+            }
+            // Gossip gets lost anyway, and is made for it.
+            Err(_) => drop(figures.packets_dropped.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// Looks up the seeds beside this task: a name server may take its time.
+    fn seek(&self, commands: &mpsc::Sender<Command>) {
+        if self.seeds.is_empty() || self.looking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (seeds, commands) = (self.seeds.clone(), commands.clone());
+        let looking = self.looking.clone();
+        tokio::spawn(async move {
+            let found = seeds.look_up().await;
+            looking.store(false, Ordering::Relaxed);
+            let _ = commands.send(Command::Seeds(found)).await;
+        });
+    }
+
+    fn tell(&self, event: Event) {
+        let Event { what, member } = event;
+        let Identity { node, incarnation, address } = member.identity;
+        let name = member.name.as_deref().unwrap_or("?");
+        let id = node.to_string();
+        match what {
+            Happened::Renewed => {
+                self.shared.incarnation.store(incarnation, Ordering::Relaxed);
+                tracing::warn!(
+                    incarnation,
+                    "the others took this node for dead: it was paused, overloaded or cut off; it \
+                     joins again as a new incarnation"
+                );
+            }
+            Happened::Suspected | Happened::Down => {
+                tracing::warn!(member = name, id, %address, incarnation, "member {what}");
+            }
+            _ => tracing::info!(member = name, id, %address, incarnation, "member {what}"),
+        }
+        // There may be nobody who listens.
+        let _ = self.shared.events.send(MemberEvent { what, member, at: SystemTime::now() });
+    }
+
+    fn twin(&mut self, address: Option<SocketAddr>) {
+        let about = address.map_or(self.membership.me().address.ip(), |address| address.ip());
+        if !self.complaints.is_due(about, "twin", Instant::now()) {
+            return;
+        }
+        match address {
+            Some(address) => tracing::error!(
+                "{address} uses the identity of this node: it runs on a copy of its data folder. \
+                 Stop it, and start it with an empty one"
+            ),
+            None => tracing::error!(
+                "this node is taken for dead again and again: either another one runs on a copy of \
+                 its data folder, or this one can't keep up"
+            ),
+        }
+    }
+}
+
+fn unix_now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! The commands that look at a cluster and change who is in it.
+
+use serde_json::Value;
+
+use crate::args::{ForgetArgs, LeaveArgs, MembersArgs};
+use crate::client::{Client, ClientError, encoded};
+
+const HEADINGS: [&str; 8] =
+    ["NAME", "STATE", "SINCE", "ADDRESS", "HTTP", "INCARNATION", "LAG", "EQUAL"];
+
+/// `likewise members`
+pub(super) fn show(args: &MembersArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let answer = client.get("/v1/cluster")?;
+    if args.json {
+        return super::print(format!("{answer}\n"));
+    }
+    let members = super::array(&client, &answer, "members")?;
+    let rows = members.iter().map(row);
+    let rows: Vec<_> = [HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect();
+    super::print(table(&rows))
+}
+
+fn row(member: &Value) -> [String; 8] {
+    let text = |field: &str| member[field].as_str().unwrap_or("?").to_owned();
+    let name = member["name"].as_str().or(member["id"].as_str()).unwrap_or("?");
+    let mark = if member["self"] == true { " (this node)" } else { "" };
+    // A millisecond is all that a table needs to tell.
+    let since = text("since").chars().take(19).collect();
+    let entries = member["lag_entries"].as_u64().unwrap_or_default();
+    let lag = match entries {
+        0 => "none".to_owned(),
+        _ => format!("{entries} in {:.0} ms", member["lag_ms"].as_f64().unwrap_or_default()),
+    };
+    let equal = match member["equal"].as_bool() {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    };
+    let incarnation = member["incarnation"].as_u64().unwrap_or_default().to_string();
+    let (name, equal) = (format!("{name}{mark}"), equal.to_owned());
+    [name, text("state"), since, text("address"), text("http"), incarnation, lag, equal]
+}
+
+/// Rows with each column as wide as its widest cell.
+fn table(rows: &[[String; 8]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..8).map(|column| width(column).unwrap_or_default()).collect();
+    let line = |row: &[String; 8]| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}  "));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// `likewise leave`
+pub(super) fn leave(args: &LeaveArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    let answer = client.post("/v1/cluster/leave", "application/json", b"")?;
+    let name = answer["leaving"].as_str().unwrap_or("?").to_owned();
+    super::print(format!("{name} is leaving: it hands over what its peers lack, and stops\n"))
+}
+
+/// `likewise forget`
+pub(super) fn forget(args: &ForgetArgs) -> Result<(), ClientError> {
+    let client = Client::new(&args.node.url)?;
+    client.delete(&format!("/v1/cluster/members/{}", encoded(&args.name)))?;
+    super::print(format!("{} is forgotten by all members\n", args.name))
+}
