@@ -203,8 +203,10 @@ where
     let mut writer = FrameWriter::new(writing, noise.clone());
     let mut reader = FrameReader::new(reading, noise);
     writer.write(hello)?;
-    writer.flush().await?;
-    let hello = reader.next().await?.ok_or(LinkError::CutOff)?;
+    // Both speak at once, so neither may wait with listening until it has been heard.
+    let (sent, heard) = tokio::join!(writer.flush(), reader.next());
+    sent?;
+    let hello = heard?.ok_or(LinkError::CutOff)?;
     if hello.len() > HELLO_BYTES_MAX {
         let bytes = hello.len() as u64;
         return Err(LinkError::FrameTooLarge { bytes, bytes_max: HELLO_BYTES_MAX });

@@ -230,3 +230,6 @@ impl std::error::Error for KeyFileError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

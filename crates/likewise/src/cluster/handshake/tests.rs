@@ -133,7 +133,7 @@ fn version_1_of_preamble_and_reply_is_as_it_was() {
     assert_eq!(hex(&reply(Verdict::Accepted, 1, (1, 1))), "4c576c0000010101");
 }
 
-const PREAMBLE: &str = "";
+const PREAMBLE: &str = "4c576c000101fe031db4e79cae2fadf172fa0973aac4";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

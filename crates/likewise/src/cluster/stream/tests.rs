@@ -95,9 +95,10 @@ async fn tapped(change: impl FnOnce(&mut Vec<u8>)) -> Result<Option<Vec<u8>>, Li
     let back = tokio::spawn(async move { tokio::io::copy(&mut from_right, &mut to_left).await });
     let taken = tokio::spawn(async move {
         // The handshake and the hello pass as they are: preamble, Noise, and a frame of 4 bytes.
-        let mut start = vec![0; 22 + 48 + 2 + 4 + 4 + 16];
-        from_left.read_exact(&mut start).await.unwrap();
-        to_right.write_all(&start).await.unwrap();
+        for _ in 0..22 + 48 + 2 + 4 + 4 + 16 {
+            let byte = from_left.read_u8().await.unwrap();
+            to_right.write_u8(byte).await.unwrap();
+        }
         (from_left, to_right)
     });
     let (opened, accepted) =
