@@ -29,6 +29,9 @@ pub(crate) struct Cluster {
     /// Messages on their way, by arrival; equal ones in the order of sending.
     wire: BTreeMap<(Duration, u64), Packet>,
     pub(crate) sent: u64,
+    /// Comparisons of states, and all questions of repair that wait for an answer.
+    pub(crate) comparisons: u64,
+    pub(crate) questions: u64,
     /// Bytes sent on every link, by whether they are part of finding differences.
     pub(crate) repair_bytes: u64,
     pub(crate) frame_bytes: u64,
@@ -63,6 +66,8 @@ impl Cluster {
             closed: Vec::new(),
             wire: BTreeMap::new(),
             sent: 0,
+            comparisons: 0,
+            questions: 0,
             repair_bytes: 0,
             frame_bytes: 0,
             other_bytes: 0,
@@ -148,6 +153,9 @@ impl Cluster {
     fn send(&mut self, from: usize, link: LinkId, message: Vec<u8>) {
         let Some(&(to, link)) = self.nodes[from].links.get(&link) else { return };
         let decoded = Message::decode(&message).expect("a replica sends what can be read");
+        self.comparisons += u64::from(matches!(decoded, Message::Compare { .. }));
+        self.questions +=
+            u64::from(matches!(decoded, Message::Compare { .. } | Message::Sketch { .. }));
         let bytes = match decoded {
             Message::Delta { .. } | Message::Chunk { .. } => &mut self.frame_bytes,
             decoded if decoded.is_repair() => &mut self.repair_bytes,
