@@ -30,8 +30,8 @@
 //! both conversations.
 //!
 //! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], `outbox`,
-//! [`peers`], `repair` (the asking side) and `answer` (the other); [`membership`], who is there at all;
-//! [`limits`] has every bound.
+//! [`peers`], `repair` (the asking side), `answer` (the other) and `gather` (the work of both);
+//! [`membership`], who is there at all; [`limits`] has every bound.
 
 pub mod input;
 
@@ -52,6 +52,8 @@ pub mod peers;
 mod repair;
 
 mod answer;
+
+mod gather;
 
 pub mod membership;
 

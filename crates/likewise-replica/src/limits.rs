@@ -44,21 +44,33 @@ pub const TICK_MAX: Duration = Duration::from_millis(100);
 /// Time between two repairs that a node begins, each with the next peer.
 pub const REPAIR_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time until a repair goes on with the same peer: when it was busy, and to see whether the last one
-/// has done its work.
+/// Time until a repair goes on with the same peer when it was busy or a lot was missing, and until slots
+/// that differ are looked at again while news is flowing.
 pub const REPAIR_AGAIN: Duration = Duration::from_millis(300);
+
+/// Time until the next round sees whether a repair has found everything: longer than [`REPAIR_AGAIN`], so
+/// that what it found does not count as news.
+pub const REPAIR_CHECK: Duration = Duration::from_millis(500);
 
 /// Without an answer for so long a repair is given up.
 pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Entries whose sketch is made at once: bounds how long a repair keeps the node from other work, some
-/// 10 ms. A slot with more is a batch of its own.
-pub const BATCH_ENTRIES_MAX: usize = 32_768;
+/// Entries that are sketched together: a batch has costs of its own, and few differences take more symbols
+/// each than many. Both sides hold some 40 bytes an entry meanwhile, 10 MB. A slot with more is a batch of
+/// its own.
+pub const BATCH_ENTRIES_MAX: usize = 262_144;
+
+/// Entries that are hashed before the node looks at its other work, some 3 ms. A slot is hashed at once
+/// even where it has more.
+pub const GATHER_PIECE: usize = 8_192;
+
+/// Symbols that a difference takes, where there are many. If they don't suffice a few more are asked for.
+pub const SYMBOLS_A_DIFFERENCE: f64 = 1.35;
 
 /// The first symbols of a batch, beside those that its slots are likely to take.
-pub const SYMBOLS_FIRST: usize = 3;
+pub const SYMBOLS_FIRST: usize = 2;
 
-/// Symbols of one batch. Beyond that, or two fifths of its entries, its slots are sent as a whole.
+/// Symbols of one batch, half a MB. Beyond that its slots are sent as a whole.
 pub const SYMBOLS_MAX: usize = 65_536;
 
 /// A node that lacks no more entries than this has caught up: it is ready.

@@ -11,25 +11,28 @@
 //! Repair, every few seconds and after every reconnect, between two states that may differ:
 //!
 //! ```text
-//! A ── Compare {root, groups} ──> B
+//! A ── Compare {root, marks} ───> B
 //! A <── Same ──────────────────── B      or, where the roots differ:
-//! A <── Slots {those of groups} ─ B
-//! A ── Sketch {slots, symbols} ─> B      some slots at a time
+//! A <── Slots {marks of slots} ── B
+//! A ── Gather {slots} ──────────> B      some slots at a time, of which both hash all entries
+//! A ── Sketch {symbols} ────────> B
 //! A <── More ──────────────────── B      until the symbols suffice
-//! A <── Want {hashes} ─────────── B      A mails these to B; B mails A what A lacks, on B's own link
+//! A <── Want {words} ──────────── B      A mails these to B; B mails A what A lacks, on B's own link
 //! A <── Whole ─────────────────── B      instead, where a sketch would cost more than the slots
 //! ```
+//!
+//! The marks of groups and slots are a byte of their digests with salt, because on most days they are all
+//! that is sent: one in 256 that differ looks the same, and is seen at the next round.
 
 use likewise_state::codec::{DecodeCause, DecodeError, Reader, put_varint};
 use likewise_state::delta::Delta;
 use likewise_state::digest::Digest;
-use likewise_state::sketch::Symbol;
 use likewise_state::slot::SLOTS;
 
 use crate::limits::SYMBOLS_MAX;
 
 /// Groups that the slots are compared by first.
-pub const GROUPS: usize = 32;
+pub const GROUPS: usize = 128;
 
 /// Slots of a group.
 pub const GROUP_SLOTS: usize = SLOTS / GROUPS;
@@ -65,32 +68,37 @@ pub enum Message {
     },
     /// Begins a repair.
     Compare {
+        /// Makes the marks of this round, and its words.
+        salt: u64,
         /// The digest of everything.
         root: Digest,
-        /// 32 bits of the digest of each group.
-        groups: Box<[u32; GROUPS]>,
+        /// The mark of each group.
+        marks: Box<[u8; GROUPS]>,
     },
     /// The states are equal.
     Same,
     /// Not now: try again in a moment.
     Busy,
-    /// 16 bits of the digest of each slot of the groups that differ.
+    /// The marks of the slots of the groups that differ.
     Slots {
-        /// Number and slots of each group.
-        groups: Vec<(u8, [u16; GROUP_SLOTS])>,
+        /// The number of each group and the marks of its slots.
+        groups: Vec<(u8, [u8; GROUP_SLOTS])>,
     },
-    /// Symbols for all entries of some slots.
-    Sketch {
+    /// Some slots follow as a sketch.
+    Gather {
+        /// As in the comparison before.
+        salt: u64,
         /// The slots, in ascending order.
         slots: Vec<u16>,
-        /// What the hashes are salted with.
-        salt: u64,
-        /// How many entries the sender has in these slots.
+        /// How many entries the sender has in them.
         entries: u64,
+    },
+    /// Symbols for all entries of these slots.
+    Sketch {
         /// The number of the first symbol.
         first: u64,
         /// The symbols.
-        symbols: Vec<Symbol>,
+        symbols: Vec<u64>,
     },
     /// Send symbols up to this number.
     More {
@@ -99,8 +107,9 @@ pub enum Message {
     },
     /// The difference has been found.
     Want {
-        /// What the answering side lacks, by salted hash.
-        hashes: Vec<u64>,
+        /// What the answering side lacks: the low half of each word. Where two entries share it both are
+        /// sent, which does no harm.
+        words: Vec<u32>,
         /// How many entries the asking side lacks.
         lacking: u64,
     },
@@ -128,30 +137,31 @@ impl Message {
             }
             Self::Ack { frame } => put_varint(&mut bytes, *frame),
             Self::Status { root } => bytes.extend_from_slice(&root.to_bytes()),
-            Self::Compare { root, groups } => {
+            Self::Compare { salt, root, marks } => {
+                bytes.extend_from_slice(&salt.to_le_bytes());
                 bytes.extend_from_slice(&root.to_bytes());
-                groups.iter().for_each(|group| bytes.extend_from_slice(&group.to_le_bytes()));
+                bytes.extend_from_slice(marks.as_slice());
             }
             Self::Same | Self::Busy => {}
             Self::Slots { groups } => {
-                for (number, slots) in groups {
+                for (number, marks) in groups {
                     bytes.push(*number);
-                    slots.iter().for_each(|slot| bytes.extend_from_slice(&slot.to_le_bytes()));
+                    bytes.extend_from_slice(marks);
                 }
             }
-            Self::Sketch { slots, salt, entries, first, symbols } => {
-                put_ascending(&mut bytes, slots);
+            Self::Gather { salt, slots, entries } => {
                 bytes.extend_from_slice(&salt.to_le_bytes());
                 put_varint(&mut bytes, *entries);
+                put_ascending(&mut bytes, slots);
+            }
+            Self::Sketch { first, symbols } => {
                 put_varint(&mut bytes, *first);
-                for (index, symbol) in (*first as usize..).zip(symbols) {
-                    symbol.encode(index, *entries as usize, &mut bytes);
-                }
+                symbols.iter().for_each(|symbol| bytes.extend_from_slice(&symbol.to_le_bytes()));
             }
             Self::More { until } => put_varint(&mut bytes, *until),
-            Self::Want { hashes, lacking } => {
+            Self::Want { words, lacking } => {
                 put_varint(&mut bytes, *lacking);
-                hashes.iter().for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
+                words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
             }
             Self::Whole { lacking } => put_varint(&mut bytes, *lacking),
         }
@@ -168,10 +178,11 @@ impl Message {
             Self::Same => 6,
             Self::Busy => 7,
             Self::Slots { .. } => 8,
-            Self::Sketch { .. } => 9,
-            Self::More { .. } => 10,
-            Self::Want { .. } => 11,
-            Self::Whole { .. } => 12,
+            Self::Gather { .. } => 9,
+            Self::Sketch { .. } => 10,
+            Self::More { .. } => 11,
+            Self::Want { .. } => 12,
+            Self::Whole { .. } => 13,
         }
     }
 
@@ -203,12 +214,13 @@ impl Message {
             6 => Self::Same,
             7 => Self::Busy,
             8 => slots(&mut reader)?,
-            9 => sketch(&mut reader)?,
-            10 => Self::More { until: reader.varint()? },
-            11 => want(&mut reader)?,
-            12 => Self::Whole { lacking: reader.varint()? },
+            9 => gather(&mut reader)?,
+            10 => sketch(&mut reader)?,
+            11 => Self::More { until: reader.varint()? },
+            12 => want(&mut reader)?,
+            13 => Self::Whole { lacking: reader.varint()? },
             tag => {
-                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 12 }));
+                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 13 }));
             }
         };
         if reader.is_at_end() {
@@ -244,16 +256,13 @@ fn ascending(reader: &mut Reader<'_>) -> Result<Vec<u16>, DecodeError> {
 }
 
 fn compare(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let salt = u64::from_le_bytes(reader.array()?);
     let root = Digest::from_bytes(reader.array()?);
-    let mut groups = Box::new([0; GROUPS]);
-    for group in groups.iter_mut() {
-        *group = u32::from_le_bytes(reader.array()?);
-    }
-    Ok(Message::Compare { root, groups })
+    Ok(Message::Compare { salt, root, marks: Box::new(reader.array()?) })
 }
 
 fn slots(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
-    let mut groups: Vec<(u8, [u16; GROUP_SLOTS])> = Vec::new();
+    let mut groups: Vec<(u8, [u8; GROUP_SLOTS])> = Vec::new();
     while !reader.is_at_end() {
         let number = reader.byte()?;
         // Ascending, so that no slot comes twice.
@@ -261,35 +270,34 @@ fn slots(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
         if usize::from(number) >= GROUPS || !is_next {
             return Err(reader.error(DecodeCause::NumberTooLarge));
         }
-        let mut slots = [0; GROUP_SLOTS];
-        for slot in &mut slots {
-            *slot = u16::from_le_bytes(reader.array()?);
-        }
-        groups.push((number, slots));
+        groups.push((number, reader.array()?));
     }
     Ok(Message::Slots { groups })
 }
 
-fn sketch(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
-    let slots = ascending(reader)?;
+fn gather(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
     let salt = u64::from_le_bytes(reader.array()?);
-    let (entries, first) = (reader.varint()?, reader.varint()?);
-    if entries > u64::from(u32::MAX) || first > SYMBOLS_MAX as u64 {
-        return Err(reader.error(DecodeCause::NumberTooLarge));
-    }
+    let entries = reader.varint()?;
+    Ok(Message::Gather { salt, slots: ascending(reader)?, entries })
+}
+
+fn sketch(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let first = reader.varint()?;
     let mut symbols = Vec::new();
     while !reader.is_at_end() {
-        let index = first as usize + symbols.len();
-        symbols.push(Symbol::decode(index, entries as usize, reader)?);
+        symbols.push(u64::from_le_bytes(reader.array()?));
     }
-    Ok(Message::Sketch { slots, salt, entries, first, symbols })
+    if first.saturating_add(symbols.len() as u64) > SYMBOLS_MAX as u64 {
+        return Err(reader.error(DecodeCause::NumberTooLarge));
+    }
+    Ok(Message::Sketch { first, symbols })
 }
 
 fn want(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
     let lacking = reader.varint()?;
-    let mut hashes = Vec::new();
+    let mut words = Vec::new();
     while !reader.is_at_end() {
-        hashes.push(u64::from_le_bytes(reader.array()?));
+        words.push(u32::from_le_bytes(reader.array()?));
     }
-    Ok(Message::Want { hashes, lacking })
+    Ok(Message::Want { words, lacking })
 }

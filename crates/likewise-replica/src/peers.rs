@@ -24,6 +24,8 @@ pub(crate) struct Peers {
     pub(crate) state: Arc<State>,
     me: NodeId,
     pub(crate) now: Duration,
+    /// Whether a piece of long work may be done before the next input.
+    pub(crate) may_gather: bool,
     /// Whom this node has an open link to.
     pub(crate) mailed: BTreeMap<NodeId, Mailed>,
     pub(crate) links: BTreeMap<LinkId, Link>,
@@ -109,6 +111,7 @@ impl Peers {
             state,
             me,
             now: Duration::ZERO,
+            may_gather: false,
             mailed: BTreeMap::new(),
             links: BTreeMap::new(),
             repair: None,
@@ -178,11 +181,14 @@ impl Peers {
                 }
             }
             (Direction::Incoming, Message::Status { root }) => known.root = Some(root),
-            (Direction::Incoming, Message::Compare { root, groups }) => {
-                self.compared(link, root, &groups);
+            (Direction::Incoming, Message::Compare { salt, root, marks }) => {
+                self.compared(link, salt, root, &marks);
             }
-            (Direction::Incoming, Message::Sketch { slots, salt, entries, first, symbols }) => {
-                self.sketched(link, slots, salt, entries, first, symbols);
+            (Direction::Incoming, Message::Gather { salt, slots, entries }) => {
+                self.gather(link, salt, slots, entries);
+            }
+            (Direction::Incoming, Message::Sketch { first, symbols }) => {
+                self.sketched(link, first, symbols);
             }
             (Direction::Outgoing, answer) => self.answered(link, answer),
             (Direction::Incoming, message) => {
@@ -229,6 +235,10 @@ impl Peers {
         if self.repair.is_none() {
             self.begin_due_repair();
         }
+        if std::mem::take(&mut self.may_gather) {
+            self.advance_gathering();
+            self.advance_answering();
+        }
     }
 
     fn begin_due_repair(&mut self) {
@@ -254,8 +264,10 @@ impl Peers {
 
     /// When [`Self::advance`] has something to do, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let answering = self.answering.as_ref().filter(|answering| answering.has_work());
+        let work = answering.map(|_| Duration::ZERO);
         if self.mailed.is_empty() {
-            return None;
+            return work;
         }
         let mailed = self.mailed.values();
         let outboxes = mailed.clone().filter_map(|mailed| mailed.outbox.next_deadline());
@@ -264,7 +276,7 @@ impl Peers {
             Some(repair) => Some(repair.deadline()),
             None => due.chain([self.next_repair]).min(),
         };
-        outboxes.chain(repair).chain([self.next_status]).min()
+        outboxes.chain(repair).chain(work).chain([self.next_status]).min()
     }
 
     pub(crate) fn is_flushed(&self) -> bool {

@@ -5,8 +5,9 @@
 //! | comparing  | `Same`               | done                                                    |
 //! | comparing  | `Slots`              | the first batch, or a second look where news is flowing |
 //! | confirming | its time             | comparing again: only slots that differ twice count     |
-//! | sketching  | `More`               | more symbols                                            |
-//! | sketching  | `Want` or `Whole`    | the next batch, or done                                 |
+//! | gathering  | its own work         | the symbols, sketching                                  |
+//! | sketching  | `More`               | gathering more symbols                                  |
+//! | either     | `Want` or `Whole`    | the next batch, or done                                 |
 //!
 //! Each side mails what the other lacks through its own outbox, so what repair found travels, is bounded
 //! and is acknowledged like everything else.
@@ -16,12 +17,14 @@ use std::time::Duration;
 
 use likewise_state::digest::Digest;
 use likewise_state::place::Place;
-use likewise_state::sketch::{Encoder, Symbol, salted};
+use likewise_state::sketch::salted;
 use likewise_state::slot::SLOTS;
 use likewise_state::state::State;
 
+use crate::gather::Gathered;
 use crate::limits::{
-    BATCH_ENTRIES_MAX, READY_BEHIND_MAX, REPAIR_AGAIN, REPAIR_PATIENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    BATCH_ENTRIES_MAX, READY_BEHIND_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_PATIENCE,
+    SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -34,11 +37,16 @@ pub(crate) struct Repair {
     node: NodeId,
     salt: u64,
     stage: Stage,
+    /// Whether nothing was new for a while when it began.
+    is_quiet: bool,
     /// Slots that differed at the first look.
     suspected: Option<Vec<u16>>,
     batches: VecDeque<Vec<u16>>,
-    /// How many symbols a slot is likely to take.
-    symbols_a_slot: f64,
+    /// Differences that were found, in so many slots.
+    found: u64,
+    slots_done: usize,
+    /// How many differences a slot is likely to have, before any is known.
+    differences_a_slot: f64,
     /// Entries that this node lacks, as far as it has heard.
     lacking: u64,
     last_heard: Duration,
@@ -48,56 +56,30 @@ enum Stage {
     Comparing,
     /// News is flowing, so some slots differ only because it has not arrived. A second look, later.
     Confirming(Duration),
-    Sketching(Batch),
-}
-
-/// Some slots, and where the other side is with their symbols.
-struct Batch {
-    slots: Vec<u16>,
-    entries: Entries,
-}
-
-/// The entries of some slots by salted hash, sorted, and their symbols.
-pub(crate) struct Entries {
-    places: Vec<(u64, Place)>,
-    encoder: Encoder,
-}
-
-impl Entries {
-    pub(crate) fn of(state: &State, slots: &[u16], salt: u64) -> Self {
-        let hashed = slots.iter().flat_map(|&slot| state.hashed(usize::from(slot)));
-        let mut places: Vec<_> = hashed.map(|(hash, place)| (salted(hash, salt), place)).collect();
-        places.sort_unstable();
-        let encoder = Encoder::new(places.iter().map(|&(hash, _)| hash));
-        Self { places, encoder }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// The next symbols, up to number `to`.
-    pub(crate) fn symbols(&mut self, to: usize) -> Vec<Symbol> {
-        self.encoder.extend(to)
-    }
-
-    pub(crate) fn symbols_made(&self) -> usize {
-        self.encoder.made()
-    }
-
-    pub(crate) fn find(&self, hash: u64) -> Option<Place> {
-        let at = self.places.binary_search_by_key(&hash, |&(hash, _)| hash).ok()?;
-        Some(self.places[at].1)
-    }
+    /// The symbols up to this number are being made.
+    Gathering(Gathered, usize),
+    Sketching(Gathered),
 }
 
 impl Repair {
-    /// When [`Peers::advance_repair`] has something to do.
+    /// When there is something to do.
     pub(crate) fn deadline(&self) -> Duration {
         match self.stage {
             Stage::Confirming(at) => at,
-            _ => self.last_heard + REPAIR_PATIENCE,
+            Stage::Gathering(..) => Duration::ZERO,
+            Stage::Comparing | Stage::Sketching(_) => self.last_heard + REPAIR_PATIENCE,
         }
+    }
+
+    /// How many symbols these slots are likely to take: those that come first have shown how much the
+    /// others differ.
+    fn symbols_for(&self, slots: &[u16]) -> usize {
+        let a_slot = match self.slots_done {
+            0 => self.differences_a_slot,
+            done => self.found as f64 / done as f64,
+        };
+        let differences = a_slot * slots.len() as f64;
+        (SYMBOLS_FIRST + (differences * SYMBOLS_A_DIFFERENCE) as usize).min(SYMBOLS_MAX)
     }
 }
 
@@ -114,9 +96,9 @@ pub(crate) fn group_digest(state: &State, group: usize) -> Digest {
     (0..GROUP_SLOTS).map(|slot| state.slot_digest(group * GROUP_SLOTS + slot)).sum()
 }
 
-/// What of a slot's digest is compared.
-pub(crate) fn slot_mark(state: &State, slot: usize) -> u16 {
-    state.slot_digest(slot).low() as u16
+/// What of a digest is compared in a round.
+pub(crate) fn mark(digest: Digest, salt: u64) -> u8 {
+    salted(digest.low(), salt) as u8
 }
 
 impl Peers {
@@ -130,29 +112,33 @@ impl Peers {
         mailed.repair_due = None;
         let link = mailed.link;
         self.repairs += 1;
+        let salt = salted(self.repairs, self.now.as_nanos() as u64);
         self.repair = Some(Repair {
             link,
             node,
-            salt: salted(self.repairs, self.now.as_nanos() as u64),
+            salt,
             stage: Stage::Comparing,
+            is_quiet: self.now.saturating_sub(self.last_change) > REPAIR_AGAIN,
             suspected: None,
             batches: VecDeque::new(),
-            symbols_a_slot: 1.0,
+            found: 0,
+            slots_done: 0,
+            differences_a_slot: 0.0,
             lacking: 0,
             last_heard: self.now,
         });
-        self.send_compare(link);
+        self.send_compare(link, salt);
     }
 
-    fn send_compare(&mut self, link: LinkId) {
-        let mut groups = Box::new([0; GROUPS]);
+    fn send_compare(&mut self, link: LinkId, salt: u64) {
+        let mut marks = Box::new([0; GROUPS]);
         let mut root = Digest::default();
-        for (number, group) in groups.iter_mut().enumerate() {
+        for (number, group) in marks.iter_mut().enumerate() {
             let digest = group_digest(&self.state, number);
             root += digest;
-            *group = digest.low() as u32;
+            *group = mark(digest, salt);
         }
-        self.send(link, &Message::Compare { root, groups });
+        self.send(link, &Message::Compare { salt, root, marks });
     }
 
     /// Goes on where a time was awaited, and gives up where an answer was.
@@ -164,8 +150,11 @@ impl Peers {
         if let Stage::Confirming(_) = repair.stage {
             repair.stage = Stage::Comparing;
             repair.last_heard = self.now;
-            let link = repair.link;
-            return self.send_compare(link);
+            let (link, salt) = (repair.link, repair.salt);
+            return self.send_compare(link, salt);
+        }
+        if let Stage::Gathering(..) = repair.stage {
+            return;
         }
         let (link, node) = (repair.link, repair.node);
         self.repair = None;
@@ -183,29 +172,33 @@ impl Peers {
         match (stage, answer) {
             (_, Message::Busy) => {
                 self.figures.busy += 1;
-                self.repair_again(&repair);
+                self.repair_again(&repair, REPAIR_AGAIN);
             }
             (Stage::Comparing, Message::Same) => {
                 self.figures.same += 1;
                 self.caught_up = true;
             }
             (Stage::Comparing, Message::Slots { groups }) => self.compared_slots(repair, &groups),
-            (Stage::Sketching(batch), Message::More { until }) => {
-                self.send_symbols(&mut repair, batch, until as usize);
+            (Stage::Sketching(gathered), Message::More { until }) => {
+                repair.stage = Stage::Gathering(gathered, (until as usize).min(SYMBOLS_MAX));
                 self.repair = Some(repair);
             }
-            (Stage::Sketching(batch), Message::Want { hashes, lacking }) => {
-                // The next slots are likely to differ by as much as these.
-                repair.symbols_a_slot =
-                    batch.entries.symbols_made() as f64 / batch.slots.len() as f64;
-                let places = hashes.iter().filter_map(|&hash| batch.entries.find(hash)).collect();
-                self.mail(repair.node, places);
+            (Stage::Sketching(gathered), Message::Want { mut words, lacking }) => {
+                repair.found += words.len() as u64 + lacking;
+                repair.slots_done += gathered.slots().len();
+                words.sort_unstable();
+                let found = gathered.find(|word| words.binary_search(&(word as u32)).is_ok());
+                self.mail(repair.node, found.map(|(_, place)| place).collect());
                 repair.lacking += lacking;
                 self.next_batch(repair);
             }
-            (Stage::Sketching(batch), Message::Whole { lacking }) => {
-                if batch.entries.len() > 0 {
-                    self.mail_whole(repair.node, &batch.slots);
+            (
+                Stage::Sketching(gathered) | Stage::Gathering(gathered, _),
+                Message::Whole { lacking },
+            ) => {
+                let mut slots = gathered.slots().iter();
+                if slots.any(|&slot| self.state.entries_in(usize::from(slot)) > 0) {
+                    self.mail_whole(repair.node, gathered.slots());
                 }
                 repair.lacking += lacking;
                 self.next_batch(repair);
@@ -218,19 +211,19 @@ impl Peers {
         }
     }
 
-    fn compared_slots(&mut self, mut repair: Repair, groups: &[(u8, [u16; GROUP_SLOTS])]) {
+    fn compared_slots(&mut self, mut repair: Repair, groups: &[(u8, [u8; GROUP_SLOTS])]) {
         let mut differing = Vec::new();
         for (group, marks) in groups {
             let first = usize::from(*group) * GROUP_SLOTS;
             let slots = (first..).zip(marks);
-            let other = slots.filter(|&(slot, &mark)| slot_mark(&self.state, slot) != mark);
+            let digest = |slot| self.state.slot_digest(slot);
+            let other = slots.filter(|&(slot, &theirs)| mark(digest(slot), repair.salt) != theirs);
             differing.extend(other.map(|(slot, _)| slot as u16));
         }
-        let is_quiet = self.now.saturating_sub(self.last_change) > REPAIR_AGAIN;
         match repair.suspected.take() {
             Some(suspected) => differing.retain(|slot| suspected.contains(slot)),
             // A node that has not caught up has nothing to wait for.
-            None if !is_quiet && self.caught_up && !differing.is_empty() => {
+            None if !repair.is_quiet && self.caught_up && !differing.is_empty() => {
                 repair.suspected = Some(differing);
                 repair.stage = Stage::Confirming(self.now + REPAIR_AGAIN);
                 self.repair = Some(repair);
@@ -239,7 +232,7 @@ impl Peers {
             None => {}
         }
         differing.sort_unstable();
-        repair.symbols_a_slot = 1.5 * differences_a_slot(differing.len());
+        repair.differences_a_slot = differences_a_slot(differing.len());
         repair.batches = self.batches(differing);
         self.next_batch(repair);
     }
@@ -263,38 +256,50 @@ impl Peers {
 
     fn next_batch(&mut self, mut repair: Repair) {
         let Some(slots) = repair.batches.pop_front() else { return self.repaired(&repair) };
-        let entries = Entries::of(&self.state, &slots, repair.salt);
-        let until = SYMBOLS_FIRST + (slots.len() as f64 * repair.symbols_a_slot) as usize;
-        self.send_symbols(&mut repair, Batch { slots, entries }, until);
+        let entries = slots.iter().map(|&slot| self.state.entries_in(usize::from(slot)) as u64);
+        let gather =
+            Message::Gather { salt: repair.salt, entries: entries.sum(), slots: slots.clone() };
+        self.send(repair.link, &gather);
+        let until = repair.symbols_for(&slots);
+        repair.stage = Stage::Gathering(Gathered::new(slots, repair.salt), until);
         self.repair = Some(repair);
     }
 
-    fn send_symbols(&mut self, repair: &mut Repair, mut batch: Batch, until: usize) {
-        let first = batch.entries.symbols_made();
-        let sketch = Message::Sketch {
-            slots: batch.slots.clone(),
-            salt: repair.salt,
-            entries: batch.entries.len() as u64,
-            first: first as u64,
-            symbols: batch.entries.symbols(until.min(SYMBOLS_MAX)),
-        };
-        repair.stage = Stage::Sketching(batch);
-        self.send(repair.link, &sketch);
+    /// Does a piece of the gathering, and sends the symbols after the last one.
+    pub(crate) fn advance_gathering(&mut self) {
+        let Some(repair) = &mut self.repair else { return };
+        let Stage::Gathering(gathered, until) = &mut repair.stage else { return };
+        let until = *until;
+        if !gathered.advance(&self.state, Some(until)) {
+            return;
+        }
+        let first = gathered.symbols_made() as u64;
+        let sketch = Message::Sketch { first, symbols: gathered.symbols(until) };
+        let link = repair.link;
+        repair.last_heard = self.now;
+        let stage = std::mem::replace(&mut repair.stage, Stage::Comparing);
+        if let Stage::Gathering(gathered, _) = stage {
+            repair.stage = Stage::Sketching(gathered);
+        }
+        self.send(link, &sketch);
     }
 
-    /// All batches are through: what was found is on its way.
+    /// All batches are through: what was found is on its way. Whether it was all shows the next round, soon
+    /// where nothing else is going on.
     fn repaired(&mut self, repair: &Repair) {
         self.figures.mended += 1;
-        if repair.lacking <= READY_BEHIND_MAX {
-            self.caught_up = true;
-        } else {
-            self.repair_again(repair);
+        if repair.lacking > READY_BEHIND_MAX {
+            return self.repair_again(repair, REPAIR_AGAIN);
+        }
+        self.caught_up = true;
+        if repair.is_quiet {
+            self.repair_again(repair, REPAIR_CHECK);
         }
     }
 
-    fn repair_again(&mut self, repair: &Repair) {
+    fn repair_again(&mut self, repair: &Repair, rest: Duration) {
         if let Some(mailed) = self.mailed.get_mut(&repair.node) {
-            mailed.repair_due = Some(self.now + REPAIR_AGAIN);
+            mailed.repair_due = Some(self.now + rest);
         }
     }
 

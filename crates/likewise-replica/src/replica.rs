@@ -76,6 +76,7 @@ impl Replica {
     /// may go before that, and then share a batch.
     pub fn handle(&mut self, input: Input, now: Duration) {
         self.peers.now = now;
+        self.peers.may_gather = true;
         match input {
             Input::Write { request, writes } => self.write(request, &writes),
             Input::Persisted { batch } => self.persisted(batch),

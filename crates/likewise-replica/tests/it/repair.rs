@@ -54,6 +54,19 @@ fn one_difference_among_ten_thousand_costs_less_than_a_kibibyte() {
 }
 
 #[test]
+fn a_hundred_differences_cost_less_than_their_entries_once_more() {
+    let mut cluster = diverged(10_000, [50, 50]);
+    cluster.connect(0, 1);
+    cluster.run_until_equal();
+    assert!(
+        cluster.repair_bytes < cluster.frame_bytes,
+        "{} bytes to find {}",
+        cluster.repair_bytes,
+        cluster.frame_bytes
+    );
+}
+
+#[test]
 fn lengths_that_differ_are_mended_too() {
     let mut cluster = diverged(1_000, [0, 0]);
     for user in (0..1_000).step_by(10) {
