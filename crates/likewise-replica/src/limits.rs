@@ -52,6 +52,11 @@ pub const REPAIR_AGAIN: Duration = Duration::from_millis(300);
 /// that what it found does not count as news.
 pub const REPAIR_CHECK: Duration = Duration::from_millis(500);
 
+/// Looks at the slots that differ while news is flowing. One look more leaves fewer of those that differ only
+/// because of what is on its way; after the last one the rest is taken for really different, and at worst
+/// something is sent twice.
+pub const REPAIR_LOOKS_MAX: u32 = 8;
+
 /// Without an answer for so long a repair is given up.
 pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
 

@@ -3,8 +3,8 @@
 //! | stage      | waits for            | then                                                    |
 //! |------------|----------------------|---------------------------------------------------------|
 //! | comparing  | `Same`               | done                                                    |
-//! | comparing  | `Slots`              | the first batch, or a second look where news is flowing |
-//! | confirming | its time             | comparing again: only slots that differ twice count     |
+//! | comparing  | `Slots`              | the first batch, or another look where news is flowing  |
+//! | confirming | its time             | comparing again: only slots that always differ count    |
 //! | gathering  | its own work         | the symbols, sketching                                  |
 //! | sketching  | `More`               | gathering more symbols                                  |
 //! | either     | `Want` or `Whole`    | the next batch, or done                                 |
@@ -23,8 +23,8 @@ use likewise_state::state::State;
 
 use crate::gather::Gathered;
 use crate::limits::{
-    BATCH_ENTRIES_MAX, READY_BEHIND_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_PATIENCE,
-    SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    BATCH_ENTRIES_MAX, READY_BEHIND_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_LOOKS_MAX,
+    REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -39,8 +39,9 @@ pub(crate) struct Repair {
     stage: Stage,
     /// Whether nothing was new for a while when it began.
     is_quiet: bool,
-    /// Slots that differed at the first look.
+    /// Slots that differed at each look so far.
     suspected: Option<Vec<u16>>,
+    looks: u32,
     batches: VecDeque<Vec<u16>>,
     /// Differences that were found, in so many slots.
     found: u64,
@@ -54,7 +55,7 @@ pub(crate) struct Repair {
 
 enum Stage {
     Comparing,
-    /// News is flowing, so some slots differ only because it has not arrived. A second look, later.
+    /// News is flowing, so some slots differ only because it has not arrived. Another look, later.
     Confirming(Duration),
     /// The symbols up to this number are being made.
     Gathering(Gathered, usize),
@@ -120,6 +121,7 @@ impl Peers {
             stage: Stage::Comparing,
             is_quiet: self.now.saturating_sub(self.last_change) > REPAIR_AGAIN,
             suspected: None,
+            looks: 0,
             batches: VecDeque::new(),
             found: 0,
             slots_done: 0,
@@ -220,18 +222,25 @@ impl Peers {
             let other = slots.filter(|&(slot, &theirs)| mark(digest(slot), repair.salt) != theirs);
             differing.extend(other.map(|(slot, _)| slot as u16));
         }
-        match repair.suspected.take() {
-            Some(suspected) => differing.retain(|slot| suspected.contains(slot)),
-            // A node that has not caught up has nothing to wait for.
-            None if !repair.is_quiet && self.caught_up && !differing.is_empty() => {
-                repair.suspected = Some(differing);
-                repair.stage = Stage::Confirming(self.now + REPAIR_AGAIN);
-                self.repair = Some(repair);
-                return;
-            }
-            None => {}
+        let mut is_clearer = true;
+        if let Some(suspected) = repair.suspected.take() {
+            differing.retain(|slot| suspected.binary_search(slot).is_ok());
+            is_clearer = differing.len() * 8 < suspected.len() * 7;
         }
-        differing.sort_unstable();
+        repair.looks += 1;
+        if differing.is_empty() {
+            self.figures.same += 1;
+            self.caught_up = true;
+            return self.check(&repair);
+        }
+        // A node that has not caught up has nothing to wait for.
+        let is_in_doubt = !repair.is_quiet && self.caught_up;
+        if is_in_doubt && is_clearer && repair.looks < REPAIR_LOOKS_MAX {
+            repair.suspected = Some(differing);
+            repair.stage = Stage::Confirming(self.now + REPAIR_AGAIN);
+            self.repair = Some(repair);
+            return;
+        }
         repair.differences_a_slot = differences_a_slot(differing.len());
         repair.batches = self.batches(differing);
         self.next_batch(repair);
@@ -284,14 +293,18 @@ impl Peers {
         self.send(link, &sketch);
     }
 
-    /// All batches are through: what was found is on its way. Whether it was all shows the next round, soon
-    /// where nothing else is going on.
+    /// All batches are through: what was found is on its way.
     fn repaired(&mut self, repair: &Repair) {
         self.figures.mended += 1;
         if repair.lacking > READY_BEHIND_MAX {
             return self.repair_again(repair, REPAIR_AGAIN);
         }
         self.caught_up = true;
+        self.check(repair);
+    }
+
+    /// The next round shows whether this one has seen everything: soon, where nothing else is going on.
+    fn check(&mut self, repair: &Repair) {
         if repair.is_quiet {
             self.repair_again(repair, REPAIR_CHECK);
         }

@@ -143,6 +143,24 @@ fn repair_under_a_flow_of_likes_looks_twice_and_finds_what_is_really_missing() {
     assert_eq!(whole.sum::<u64>(), 0);
 }
 
+#[test]
+fn likes_that_are_on_their_way_are_not_taken_for_missing() {
+    let mut cluster = diverged(5_000, [0, 0]);
+    cluster.connect(0, 1);
+    cluster.run_for(Duration::from_millis(100));
+    // At each moment some 100 likes are on their way, each way.
+    for number in 0..400_000 {
+        cluster.like(number % 2, number / 3, 5_000 + number);
+        if number % 60 == 0 {
+            cluster.run_for(Duration::from_millis(1));
+        }
+    }
+    let figures = cluster.nodes[0].replica.repair_figures();
+    assert!(figures.same > 0, "{figures:?}");
+    assert_eq!((figures.mended, figures.failed), (0, 0), "{figures:?}");
+    cluster.run_until_equal();
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
 
