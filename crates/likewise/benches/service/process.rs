@@ -1,7 +1,6 @@
 //! A server as a child process, and what the system says of it.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,17 +65,4 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < PATIENCE, "no {what} after {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Bytes that the files of a folder take on disk.
-pub(crate) fn disk_bytes(folder: &Path) -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes +=
-            if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.blocks() * 512 };
-    }
-    Ok(bytes)
 }

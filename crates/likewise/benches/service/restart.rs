@@ -1,9 +1,9 @@
 //! Bytes of disk a like, and the time from the start of a killed server to its first answer.
 
+use std::io;
 use std::path::Path;
 
 use crate::likes::Like;
-use crate::process::disk_bytes;
 use crate::redis::Redis;
 use crate::service::{Keeping, Node, Service, start_time, write_all};
 use crate::{Scale, grouped};
@@ -49,4 +49,17 @@ fn restart<S: Service>(folder: &Path, likes: u32, scale: Scale) -> (f64, f64) {
     seconds.sort_by(f64::total_cmp);
     std::fs::remove_dir_all(folder).expect("the folder can be removed");
     (bytes, seconds[seconds.len() / 2])
+}
+
+/// Bytes that the files of a folder take on disk.
+fn disk_bytes(folder: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes +=
+            if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
 }
