@@ -6,8 +6,14 @@ use std::time::Instant;
 
 use crate::Scale;
 use crate::cluster::{self, Node};
-use crate::load::write;
+use crate::load::{scattered, write};
 use crate::process::wait_for;
+
+/// Likes of each post.
+const LIKES_A_POST: u64 = 10;
+
+/// Users, who like some twenty posts each.
+const USERS: u64 = 500_000;
 
 /// Connections that fill the first node.
 const CONNECTIONS: usize = 4;
@@ -59,7 +65,9 @@ fn fill(node: &Node, likes: u64) {
                     if first >= likes {
                         return;
                     }
-                    write(&mut connection, first..likes.min(first + REQUEST_LIKES));
+                    let likes = first..likes.min(first + REQUEST_LIKES);
+                    let like = |like| (like / LIKES_A_POST, scattered(like) % USERS);
+                    write(&mut connection, likes.map(like));
                 }
             });
         }

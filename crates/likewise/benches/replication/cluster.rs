@@ -84,8 +84,8 @@ impl View {
 
     /// How long the oldest like has been waiting that a peer has not acknowledged.
     pub(crate) fn lag(&self) -> Duration {
-        let lags = self.peers().map(|peer| peer["lag_ms"].as_u64().expect("a peer has a lag"));
-        Duration::from_millis(lags.max().unwrap_or_default())
+        let lags = self.peers().map(|peer| peer["lag_ms"].as_f64().expect("a peer has a lag"));
+        Duration::from_secs_f64(lags.fold(0.0, f64::max) / 1e3)
     }
 
     /// Whether so many peers are alive and have links with this node.

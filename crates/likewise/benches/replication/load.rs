@@ -21,8 +21,11 @@ const REQUEST_LIKES_MAX: u64 = 10_000;
 /// Posts that the likes go to.
 const POSTS: u64 = 100_000;
 
-/// Users, of whom each likes a post once.
+/// Users, of whom each likes some of them.
 const USERS: u64 = 1_000_000;
+
+/// A like by the numbers of its post and its user.
+pub(crate) type Like = (u64, u64);
 
 /// A load that is under way.
 pub(crate) struct Load {
@@ -56,7 +59,8 @@ impl Load {
                     let due = (started.elapsed().as_secs_f64() * a_second) as u64;
                     let until = due.min(sent + REQUEST_LIKES_MAX);
                     let likes = (sent..until).map(|like| first + like * connections + number);
-                    write(&mut connection, likes);
+                    let like = |like| (scattered(like) % POSTS, like % USERS);
+                    write(&mut connection, likes.map(like));
                     shared.done.fetch_add(until - sent, Ordering::Relaxed);
                     sent = until;
                 }
@@ -80,12 +84,10 @@ impl Load {
     }
 }
 
-/// Writes likes by their numbers in one request.
-pub(crate) fn write(connection: &mut Connection, likes: impl Iterator<Item = u64>) {
+/// Writes likes in one request.
+pub(crate) fn write(connection: &mut Connection, likes: impl Iterator<Item = Like>) {
     let mut body = String::new();
-    for like in likes {
-        let post = like.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let (post, user) = (post % POSTS, like % USERS);
+    for (post, user) in likes {
         writeln!(body, "{{\"post\":\"post-{post:06}\",\"user\":\"user-{user:06}\"}}")
             .expect("memory takes all that is written");
     }
@@ -94,4 +96,13 @@ pub(crate) fn write(connection: &mut Connection, likes: impl Iterator<Item = u64
     }
     let answer = connection.ask("POST", "/v1/likes", body.as_bytes());
     assert!(answer.status == 200, "likes are answered {}: {}", answer.status, answer.body);
+}
+
+/// A number that follows no pattern from one to the next: by Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators". A pattern in who likes what would make the likes small when they travel.
+pub(crate) const fn scattered(number: u64) -> u64 {
+    let z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
