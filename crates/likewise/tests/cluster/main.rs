@@ -1,0 +1,15 @@
+//! A cluster from outside: real processes, real packets, and what may go wrong between them.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::print_stderr, reason = "a failed test shows what its nodes said")]
+
+mod ask;
+mod nodes;
+
+mod load;
+mod record;
+
+mod faults;
+mod leaving;
+
+mod original;
