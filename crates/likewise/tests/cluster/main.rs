@@ -12,4 +12,7 @@ mod record;
 mod faults;
 mod leaving;
 
+mod partition;
+mod wires;
+
 mod original;
