@@ -16,3 +16,8 @@ mod partition;
 mod wires;
 
 mod original;
+
+mod strangers;
+
+mod demonstration;
+mod events;
