@@ -215,8 +215,11 @@ impl Gossip {
         known.clone_from(&members);
         drop(known);
         let targets = members.iter().filter(|member| member.state != MemberState::Left);
+        let mine = self.membership.me().address;
         let targets = targets.map(|member| {
-            let target = Target { identity: member.identity, dial: member.state.is_active() };
+            // Who had this node's address before it is not to be found there any more.
+            let dial = member.state.is_active() && member.identity.address != mine;
+            let target = Target { identity: member.identity, dial };
             (member.identity.node, target)
         });
         let targets = targets.collect();
