@@ -5,6 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -25,13 +26,16 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Likes that are sent to the first node.
 const LIKES: u64 = 100;
 
+/// Set once the process is told to stop: whoever waits for the nodes gives up.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
 /// Runs the cluster until the process is told to stop.
 pub(crate) fn run(args: &DemoArgs) -> Result<(), ClientError> {
     let failed = ClientError::file("run the demo");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ClientError::file("run the demo"))?;
     let stop = runtime.block_on(async { signals::shutdown() }).map_err(failed)?;
-    let (ended, end) = tokio::sync::oneshot::channel();
+    let (ended, mut end) = tokio::sync::oneshot::channel();
     let nodes = args.nodes;
     // Whoever is impatient need not wait until the nodes have found one another.
     std::thread::spawn(move || {
@@ -41,8 +45,15 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), ClientError> {
     runtime.block_on(async {
         tokio::pin!(stop);
         let cluster = tokio::select! {
-            () = &mut stop => return Ok(()),
-            cluster = end => cluster.unwrap_or_else(|_| unreachable!("a panic ends the process"))?,
+            () = &mut stop => {
+                STOPPING.store(true, Ordering::Relaxed);
+                // With what was begun goes what it has made.
+                drop(end.await);
+                return Ok(());
+            }
+            cluster = &mut end => {
+                cluster.unwrap_or_else(|_| unreachable!("a panic ends the process"))?
+            }
         };
         stop.await;
         cluster.stop();
@@ -69,6 +80,7 @@ impl Cluster {
         let folder = folder.map_err(ClientError::file("make a folder for the demo"))?;
         let mut cluster = Self { nodes: Vec::new(), _folder: folder };
         for number in 1..=count {
+            check_stopping()?;
             let name = format!("node-{number}");
             let join = cluster.nodes.first().map(|node| node.address.clone());
             let data = cluster._folder.path().join(&name);
@@ -190,9 +202,18 @@ fn linked(view: &Value) -> usize {
     members.iter().filter(is_linked).count()
 }
 
+/// Fails once the process is told to stop.
+fn check_stopping() -> Result<(), ClientError> {
+    match STOPPING.load(Ordering::Relaxed) {
+        true => Err(ClientError::file("run the demo")(io::ErrorKind::Interrupted.into())),
+        false => Ok(()),
+    }
+}
+
 fn wait(mut done: impl FnMut() -> Result<bool, ClientError>) -> Result<(), ClientError> {
     let deadline = Instant::now() + PATIENCE;
     while !done()? {
+        check_stopping()?;
         if Instant::now() > deadline {
             let late = io::Error::other(format!("the nodes did not agree within {PATIENCE:?}"));
             return Err(ClientError::file("run the demo")(late));
