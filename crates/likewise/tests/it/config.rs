@@ -89,10 +89,44 @@ fn a_bad_value_is_answered_with_setting_value_and_remedy() {
         ("name = ''", "name is \"\": use 1 to 255 bytes"),
         ("cluster-name = \"a\\nb\"", "cluster-name is \"a\\nb\": use 1 to 255 bytes"),
         ("data = ''", "data is \"\": name a folder"),
+        ("cluster = 'here'", "cluster is \"here\": use an IP address and a port"),
+        ("join = ['a:1']", "join is \"a:1\": set cluster too"),
+        ("advertise = 'a:1'", "advertise is \"a:1\": set cluster too"),
+        (
+            "cluster = '10.0.0.1:1'",
+            "cluster is \"10.0.0.1:1\": beyond this machine a cluster needs a secret",
+        ),
+        (
+            "cluster = '0.0.0.0:1'\ninsecure = true",
+            "cluster is \"0.0.0.0:1\": that is every address",
+        ),
+        (
+            "cluster = '127.0.0.1:1'\njoin = ['seed']",
+            "join is \"seed\": use a name or an IP address, and a port",
+        ),
+        ("cluster = '127.0.0.1:1'\njoin = [':1']", "join is \":1\": use a name"),
+        ("cluster = '127.0.0.1:1'\nadvertise = 'a:0'", "advertise is \"a:0\": use a name"),
+        (
+            "cluster = '127.0.0.1:1'\njoin = ['10.0.0.2:1']",
+            "join is \"10.0.0.2:1\": 10.0.0.2:1 can't reach this node at 127.0.0.1:1",
+        ),
     ] {
         let problem = problem(text);
         assert!(problem.starts_with(expected), "{text}: {problem}");
     }
+}
+
+#[test]
+fn a_cluster_address_is_taken_with_all_that_belongs_to_it() {
+    for text in [
+        "cluster = 'localhost:0'\njoin = ['likes-0.likes:9293', '127.0.0.1:1', '[::1]:2']",
+        "cluster = '0.0.0.0:9293'\nadvertise = '10.0.0.1:9293'\ncluster-key-file = 'key'\njoin = ['10.0.0.2:1']",
+        "cluster = '10.0.0.1:9293'\ninsecure = true",
+    ] {
+        let config = Config::load(&Settings::default(), Some(file(text).path())).unwrap();
+        assert!(config.cluster.is_some(), "{text}");
+    }
+    assert_eq!(Config::new(Settings::default()).unwrap().cluster, None);
 }
 
 #[test]
@@ -113,7 +147,7 @@ fn help_shows_every_setting_with_its_real_default_and_variable() {
     let help = String::from_utf8(output.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let defaults = Settings::defaults().table();
-    assert_eq!(defaults.len(), 9, "every setting has a default");
+    assert_eq!(defaults.len(), 10, "every setting that has a default");
     for (name, value) in defaults {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let variable = name.to_uppercase().replace('-', "_");
