@@ -78,8 +78,9 @@ pub const SYMBOLS_FIRST: usize = 2;
 /// Symbols of one batch, half a MB. Beyond that its slots are sent as a whole.
 pub const SYMBOLS_MAX: usize = 65_536;
 
-/// A node that lacks no more entries than this has caught up: it is ready.
-pub const READY_BEHIND_MAX: u64 = 10_000;
+/// Rounds after which everything has come that they found lacking, before a node holds itself to have caught
+/// up where no round found the states equal: marks are short, and one round may miss some slots.
+pub const ROUNDS_TO_BE_READY: u32 = 2;
 
 /// How long the node with the greater id waits after a link has opened before it compares states: the
 /// other one does so at once, and then there is nothing left to find.

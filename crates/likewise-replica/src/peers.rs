@@ -41,6 +41,12 @@ pub(crate) struct Peers {
     pub(crate) last_change: Duration,
     /// Whether this node has had a whole look at what a peer knows.
     pub(crate) caught_up: bool,
+    /// Entries from peers that were new here.
+    pub(crate) news: u64,
+    /// How many there will be when what was lacking at the last comparison has come.
+    pub(crate) awaited: Option<u64>,
+    /// Rounds of which all has come that was lacking.
+    pub(crate) rounds_filled: u32,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) figures: RepairFigures,
 }
@@ -122,6 +128,9 @@ impl Peers {
             next_status: Duration::ZERO,
             last_change: Duration::ZERO,
             caught_up: false,
+            news: 0,
+            awaited: None,
+            rounds_filled: 0,
             outputs: VecDeque::new(),
             figures: RepairFigures::default(),
         }

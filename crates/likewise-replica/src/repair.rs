@@ -23,8 +23,8 @@ use likewise_state::state::State;
 
 use crate::gather::Gathered;
 use crate::limits::{
-    BATCH_ENTRIES_MAX, READY_BEHIND_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_LOOKS_MAX,
-    REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    BATCH_ENTRIES_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_LOOKS_MAX, REPAIR_PATIENCE,
+    ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -230,7 +230,9 @@ impl Peers {
         repair.looks += 1;
         if differing.is_empty() {
             self.figures.same += 1;
-            self.caught_up = true;
+            if !self.caught_up {
+                return self.repaired_before_ready(&repair);
+            }
             return self.check(&repair);
         }
         // A node that has not caught up has nothing to wait for.
@@ -296,11 +298,25 @@ impl Peers {
     /// All batches are through: what was found is on its way.
     fn repaired(&mut self, repair: &Repair) {
         self.figures.mended += 1;
-        if repair.lacking > READY_BEHIND_MAX {
-            return self.repair_again(repair, REPAIR_AGAIN);
+        if self.caught_up {
+            return self.check(repair);
         }
-        self.caught_up = true;
-        self.check(repair);
+        self.repaired_before_ready(repair);
+    }
+
+    /// What is lacking is on its way. Where it has to wait for a link, the next round finds it again.
+    fn repaired_before_ready(&mut self, repair: &Repair) {
+        self.awaited = Some(self.news + repair.lacking);
+        self.repair_again(repair, REPAIR_AGAIN);
+        self.look_whether_caught_up();
+    }
+
+    /// Once as much has come as was lacking at the last round, and that often enough, this node has caught up.
+    pub(crate) fn look_whether_caught_up(&mut self) {
+        if self.awaited.take_if(|awaited| self.news >= *awaited).is_some() {
+            self.rounds_filled += 1;
+            self.caught_up |= self.rounds_filled >= ROUNDS_TO_BE_READY;
+        }
     }
 
     /// The next round shows whether this one has seen everything: soon, where nothing else is going on.

@@ -190,8 +190,11 @@ impl Replica {
         }
         let (before, gathered) = (self.gathered.len(), &mut self.gathered);
         let merged = entries(&mut |like, length| gathered.push(like, length));
-        if self.gathered.len() > before {
+        let news = self.gathered.len() - before;
+        if news > 0 {
             self.peers.last_change = self.peers.now;
+            self.peers.news += news as u64;
+            self.peers.look_whether_caught_up();
         }
         match merged {
             Ok(()) => self.waiting.push(Waiting::Peer(link, frame)),

@@ -96,6 +96,23 @@ fn an_empty_node_is_given_everything_and_then_has_caught_up() {
 }
 
 #[test]
+fn an_empty_node_has_not_caught_up_before_it_holds_everything() {
+    for likes in [0, 1, 50, 5_000, 20_000] {
+        let mut cluster = diverged(likes, [0, 0]);
+        let mut fresh = Cluster::new(1);
+        std::mem::swap(&mut cluster.nodes[1], &mut fresh.nodes[0]);
+        cluster.open(1, 0);
+        cluster.run_for(Duration::from_millis(1_700));
+        assert_eq!(cluster.nodes[1].replica.has_caught_up(), likes == 0);
+        // Only now can the other one mail what is lacking.
+        cluster.open(0, 1);
+        cluster.run_until("caught up", |it| it.nodes[1].replica.has_caught_up());
+        cluster.assert_equal();
+        assert_eq!(cluster.nodes[1].likes(), cluster.nodes[0].likes());
+    }
+}
+
+#[test]
 fn likes_of_both_sides_of_a_partition_are_everywhere_after_it() {
     let mut cluster = Cluster::connected(5);
     cluster.run_for(Duration::from_secs(1));
