@@ -25,8 +25,10 @@ pub const WRITES_MAX: usize = 4_096;
 /// the next frame. With short ids that is some 64 KiB.
 pub const FRAME_ENTRIES_MAX: usize = 2_048;
 
-/// Frames that a peer has not acknowledged. The next one waits: that is how a slow peer holds us back.
-pub const FRAMES_IN_FLIGHT_MAX: usize = 4;
+/// Frames that a peer has not acknowledged. The next one waits: that is how a slow peer holds us back. At one
+/// a tick that is 160 ms at least, more than a disk takes on a bad day; at 2,048 entries each they are some
+/// 2 MB on their way.
+pub const FRAMES_IN_FLIGHT_MAX: usize = 32;
 
 /// Entries that wait for one peer, 16 MB of places. One more empties the outbox, and repair finds what was
 /// in it.
