@@ -34,6 +34,7 @@ pub(crate) struct Member {
     pub(crate) state: String,
     pub(crate) incarnation: u64,
     pub(crate) outbox: u64,
+    pub(crate) lag_entries: u64,
 }
 
 impl View {

@@ -21,6 +21,12 @@ fn assert_exactly(cluster: &Cluster, record: &Record) {
     }
 }
 
+/// The URLs of all nodes but one.
+fn urls_but(cluster: &Cluster, left_out: usize) -> Vec<String> {
+    let nodes = cluster.nodes.iter().enumerate().filter(|(number, _)| *number != left_out);
+    nodes.map(|(_, node)| node.url.clone()).collect()
+}
+
 /// Waits until every other node that runs shows `id` in that state.
 fn until_others_show(cluster: &Cluster, id: &str, state: &str) {
     for node in cluster.running().filter(|node| node.id() != id) {
@@ -73,6 +79,9 @@ fn a_node_that_lost_its_data_is_not_ready_before_it_has_everything_again() {
     let old = cluster.nodes[1].id();
     let load = Load::start(cluster.urls(), 0);
     load.until_more(SOME);
+    // What nobody else has goes with the disk that it is on.
+    load.aim(urls_but(&cluster, 1));
+    cluster.nodes[1].until_handed_over();
     cluster.nodes[1].wipe();
     load.until_more(SOME);
     let record = load.stop();
@@ -199,6 +208,8 @@ fn five_nodes_bear_a_death_a_loss_and_a_pause_at_once() {
     let ids: Vec<String> = cluster.nodes.iter().map(Node::id).collect();
     let load = Load::start(cluster.urls(), 0);
     load.until_more(SOME);
+    load.aim(urls_but(&cluster, 3));
+    cluster.nodes[3].until_handed_over();
     cluster.nodes[4].pause();
     cluster.nodes[3].wipe();
     cluster.nodes[0].kill();

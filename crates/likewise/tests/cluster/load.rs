@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -72,8 +72,8 @@ fn batch(first: usize) -> VecDeque<Request> {
 /// What the clients share.
 #[derive(Debug, Default)]
 struct Shared {
-    /// The nodes that a request may go to.
-    targets: Mutex<Vec<String>>,
+    /// The nodes that a request may go to. Read for as long as a request is under way.
+    targets: RwLock<Vec<String>>,
     /// Requests to come, and the user after those.
     queue: Mutex<(VecDeque<Request>, usize)>,
     record: Mutex<Record>,
@@ -92,7 +92,7 @@ impl Load {
     /// Sends likes by users from `first` on to nodes drawn from `targets`, until it is stopped.
     pub(crate) fn start(targets: Vec<String>, first: usize) -> Self {
         let shared = Arc::new(Shared::default());
-        *shared.targets.lock().unwrap() = targets;
+        *shared.targets.write().unwrap() = targets;
         shared.queue.lock().unwrap().1 = first;
         let client = |number| {
             let shared = Arc::clone(&shared);
@@ -102,9 +102,9 @@ impl Load {
         Self { shared, clients }
     }
 
-    /// From now on the nodes are these.
+    /// From now on the nodes are these: no client waits for an answer of another one any more.
     pub(crate) fn aim(&self, targets: Vec<String>) {
-        *self.shared.targets.lock().unwrap() = targets;
+        *self.shared.targets.write().unwrap() = targets;
     }
 
     /// Waits until that many more requests were acknowledged.
@@ -143,17 +143,16 @@ fn client(shared: &Shared, mut random: Random) {
     let agent = agent(ANSWER);
     while !shared.stopped.load(Ordering::Relaxed) {
         let request = shared.next();
-        let target = {
-            let targets = shared.targets.lock().unwrap();
-            targets[random.below(targets.len())].clone()
-        };
+        let targets = shared.targets.read().unwrap();
+        let target = &targets[random.below(targets.len())];
         let length = request.seen + 1;
         shared.record.lock().unwrap().attempted(request.user, length);
-        if let Some(version) = send(&agent, &target, request) {
+        if let Some(version) = send(&agent, target, request) {
             assert!(version >= u64::from(length), "{request:?} was answered with {version}");
             shared.record.lock().unwrap().acknowledged(request.user, length);
             shared.acknowledgements.fetch_add(1, Ordering::Relaxed);
         }
+        drop(targets);
         std::thread::sleep(REST);
     }
 }

@@ -244,6 +244,15 @@ impl Node {
         });
     }
 
+    /// Waits until its peers have acknowledged all that it has.
+    pub(crate) fn until_handed_over(&self) {
+        until(&format!("{} has handed over all", self.setup.name), PATIENCE, || {
+            let view = self.view()?;
+            let waits = view.members.iter().any(|member| member.outbox + member.lag_entries > 0);
+            check(!waits, || format!("{view:?}"))
+        });
+    }
+
     /// The first line of its log for which `wanted` holds, in lower case.
     pub(crate) fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let log = self.log.lock().unwrap();
