@@ -165,6 +165,9 @@ fn another_node_may_come_to_the_address_of_a_dead_one() {
     let dead = cluster.nodes[2].id();
     let load = Load::start(cluster.urls(), 0);
     load.until_more(SOME);
+    // It never comes back, and what nobody else has would stay with it.
+    load.aim(urls_but(&cluster, 2));
+    cluster.nodes[2].until_handed_over();
     cluster.nodes[2].kill();
     let address = cluster.nodes[2].address.clone();
     let mut setup = Setup::new("d", cluster.folder()).join(&cluster.nodes[0].address);
