@@ -55,7 +55,7 @@ fn read<D: Disk>(disk: &D) -> Result<u64, JournalError> {
     let numbers = bytes.chunks(LINE_BYTES).filter_map(parse);
     // Number 1 goes to the second line, so an empty first one means that no number was ever read from here.
     let is_new = bytes.iter().take(LINE_BYTES).all(|&byte| byte == 0);
-    numbers.max().or(is_new.then_some(0)).ok_or_else(|| corrupt(Corruption::Checksum))
+    numbers.max().or_else(|| is_new.then_some(0)).ok_or_else(|| corrupt(Corruption::Checksum))
 }
 
 fn line(number: u64) -> String {

@@ -303,7 +303,7 @@ impl Gossip {
     }
 
     fn twin(&mut self, address: Option<SocketAddr>) {
-        let about = address.map_or(self.membership.me().address.ip(), |address| address.ip());
+        let about = address.unwrap_or_else(|| self.membership.me().address).ip();
         if !self.complaints.is_due(about, "twin", Instant::now()) {
             return;
         }

@@ -23,7 +23,7 @@ pub(super) fn show(args: &MembersArgs) -> Result<(), ClientError> {
 
 fn row(member: &Value) -> [String; 8] {
     let text = |field: &str| member[field].as_str().unwrap_or("?").to_owned();
-    let name = member["name"].as_str().or(member["id"].as_str()).unwrap_or("?");
+    let name = member["name"].as_str().or_else(|| member["id"].as_str()).unwrap_or("?");
     let mark = if member["self"] == true { " (this node)" } else { "" };
     // A millisecond is all that a table needs to tell.
     let since = text("since").chars().take(19).collect();
