@@ -120,8 +120,13 @@ fn a_body_that_is_not_said_to_be_json_is_refused_where_that_matters() {
     assert_eq!(client.request("POST", "/v1/query", &[], body).status, 200);
 }
 
-/// Requests after which the connection, or the node, is of no more use.
-const ENDLESS: [(&str, &str); 2] = [("GET", "/v1/cluster/events"), ("POST", "/v1/cluster/leave")];
+/// Requests that are described and not made here: one has an answer without end, one stops the node, and one
+/// answers 404 for a member that is not there.
+const NOT_MADE: [(&str, &str); 3] = [
+    ("GET", "/v1/cluster/events"),
+    ("POST", "/v1/cluster/leave"),
+    ("DELETE", "/v1/cluster/members/{name}"),
+];
 
 #[test]
 fn every_method_that_a_route_is_not_described_with_is_405_with_allow() {
