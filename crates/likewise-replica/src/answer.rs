@@ -7,7 +7,7 @@ use likewise_state::place::Place;
 use likewise_state::sketch::decode;
 
 use crate::gather::Gathered;
-use crate::limits::{REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_MAX};
+use crate::limits::{BATCH_ENTRIES_MAX, REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_MAX};
 use crate::member::LinkId;
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
 use crate::output::Output;
@@ -44,11 +44,11 @@ impl Peers {
         theirs: &[u8; GROUPS],
     ) {
         if self.state.root_digest() == root {
+            let node = self.links[&link].peer.node;
+            self.mailed.get_mut(&node).into_iter().for_each(|mailed| mailed.owes = false);
             return self.send(link, &Message::Same);
         }
-        let node = self.links[&link].peer.node;
-        let is_mailing = |node| self.mailed.get(node).is_some_and(|m| m.outbox.is_sending_whole());
-        if is_mailing(&node) {
+        if self.has_no_time_for(link) {
             return self.send(link, &Message::Busy);
         }
         let numbered = (0u8..).zip(theirs);
@@ -64,19 +64,35 @@ impl Peers {
         self.send(link, &slots);
     }
 
+    /// Whether comparing would only find what is on its way, or what the disk here would not take.
+    fn has_no_time_for(&self, link: LinkId) -> bool {
+        let node = self.links[&link].peer.node;
+        let mailed = self.mailed.get(&node);
+        let is_sending_whole = mailed.is_some_and(|mailed| mailed.outbox.is_sending_whole());
+        is_sending_whole || !self.writable || self.is_filled_by_another(node)
+    }
+
     /// A peer wants some slots compared. While it gathers its entries of them we gather ours.
     pub(crate) fn gather(&mut self, link: LinkId, salt: u64, slots: Vec<u16>, theirs: u64) {
         let is_taken = self.answering.as_ref().is_some_and(|answering| {
             answering.link != link && self.now < answering.last_heard + REPAIR_PATIENCE
         });
-        if is_taken {
+        if is_taken || self.has_no_time_for(link) {
             return self.send(link, &Message::Busy);
         }
         self.answering = None;
         let entries = slots.iter().map(|&slot| self.state.entries_in(usize::from(slot)) as u64);
         let ours = entries.sum();
         if is_cheaper_whole(ours, theirs, 0) {
+            if theirs > 0 {
+                self.filled_by(self.links[&link].peer.node);
+            }
             return self.answer_whole(link, &slots, ours);
+        }
+        // Whoever asks has chosen slots of which it has few enough, and ours are not many times more.
+        if slots.len() > 1 && ours > 4 * BATCH_ENTRIES_MAX as u64 {
+            let reason = format!("it asked to compare {ours} entries at once");
+            return self.outputs.push_back(Output::Close { link, reason });
         }
         self.answering = Some(Answering {
             link,
@@ -166,6 +182,7 @@ fn more(symbols: usize, named: usize) -> usize {
 /// and both ways.
 fn is_cheaper_whole(ours: u64, theirs: u64, symbols: usize) -> bool {
     let least = ours.abs_diff(theirs) as f64 * SYMBOLS_A_DIFFERENCE;
-    let enough = (ours + theirs) / 2 + 64;
-    symbols.max(least as usize) as u64 > enough || symbols >= SYMBOLS_MAX
+    let enough = ours.saturating_add(theirs) / 2 + 64;
+    let symbols = symbols.max(least as usize);
+    symbols as u64 > enough || symbols >= SYMBOLS_MAX
 }

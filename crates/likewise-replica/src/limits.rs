@@ -14,6 +14,10 @@ pub const BATCHES_MAX: usize = 2;
 /// [`Overloaded`](crate::output::Answer::Overloaded) and change nothing.
 pub const GATHERED_BYTES_MAX: usize = 16 << 20;
 
+/// Bytes of gathered entries at which frames of peers wait, unacknowledged, until the disk has taken them:
+/// less than the bound for clients, so that catching up turns nobody away.
+pub const GATHERED_BYTES_OF_PEERS: usize = 4 << 20;
+
 /// Requests that wait for one batch. One more is answered
 /// [`Overloaded`](crate::output::Answer::Overloaded).
 pub const GATHERED_REQUESTS_MAX: usize = 65_536;
@@ -63,8 +67,8 @@ pub const REPAIR_LOOKS_MAX: u32 = 8;
 pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Entries that are sketched together: a batch has costs of its own, and few differences take more symbols
-/// each than many. Both sides hold some 40 bytes an entry meanwhile, 10 MB. A slot with more is a batch of
-/// its own.
+/// each than many. Both sides hold some 50 bytes an entry meanwhile, 13 MB. A slot with more is a batch of
+/// its own, and takes as much more.
 pub const BATCH_ENTRIES_MAX: usize = 262_144;
 
 /// Entries that are hashed before the node looks at its other work, some 3 ms. A slot is hashed at once
@@ -88,11 +92,15 @@ pub const ROUNDS_TO_BE_READY: u32 = 2;
 /// other one does so at once, and then there is nothing left to find.
 pub const REPAIR_YIELD: Duration = Duration::from_secs(1);
 
+/// How long a node that is sent whole slots waits after the last piece before it compares states with
+/// anybody, or lets anybody compare: others would send it the same.
+pub const FILLING_REST: Duration = Duration::from_millis(500);
+
 /// Time between two tellings of what our state comes to.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Peers that a replica mails to. One more gets nothing but repair by its own asking; a cluster of that
-/// size wants another topology.
+/// Peers that a replica mails to. A link to one more is closed, and it gets what this node holds by way of
+/// others; a cluster of that size wants another topology.
 pub const PEERS_MAX: usize = 256;
 
 /// Members that one view of the cluster holds. Of a longer one the rest is left unread: it comes with the

@@ -168,6 +168,25 @@ impl Message {
         bytes
     }
 
+    /// The kind of message, for logs: what it holds may be long.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Delta { .. } => "Delta",
+            Self::Chunk { .. } => "Chunk",
+            Self::Ack { .. } => "Ack",
+            Self::Status { .. } => "Status",
+            Self::Compare { .. } => "Compare",
+            Self::Same => "Same",
+            Self::Busy => "Busy",
+            Self::Slots { .. } => "Slots",
+            Self::Gather { .. } => "Gather",
+            Self::Sketch { .. } => "Sketch",
+            Self::More { .. } => "More",
+            Self::Want { .. } => "Want",
+            Self::Whole { .. } => "Whole",
+        }
+    }
+
     const fn tag(&self) -> u8 {
         match self {
             Self::Delta { .. } => 1,

@@ -7,11 +7,13 @@ use std::time::Duration;
 use likewise_state::chunk::ChunkLoader;
 use likewise_state::digest::Digest;
 use likewise_state::place::Place;
+use likewise_state::sketch::salted;
 use likewise_state::state::State;
 
 use crate::answer::Answering;
 use crate::limits::{
-    PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL, TICK_A_MEMBER, TICK_MAX, TICK_MIN,
+    FILLING_REST, FRAMES_IN_FLIGHT_MAX, PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL,
+    TICK_A_MEMBER, TICK_MAX, TICK_MIN,
 };
 use crate::member::{Direction, LinkId, NodeId, Peer};
 use crate::message::Message;
@@ -47,6 +49,11 @@ pub(crate) struct Peers {
     pub(crate) awaited: Option<u64>,
     /// Rounds of which all has come that was lacking.
     pub(crate) rounds_filled: u32,
+    /// Whether the disk takes anything. If not, nobody should look for what could be sent here.
+    pub(crate) writable: bool,
+    /// Who sends whole slots, and when it last did: one at a time, or every peer would send an empty node
+    /// the same.
+    pub(crate) filling: Option<(NodeId, Duration)>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) figures: RepairFigures,
 }
@@ -56,6 +63,10 @@ pub(crate) struct Mailed {
     pub(crate) link: LinkId,
     pub(crate) outbox: Outbox,
     pub(crate) overflows: u64,
+    /// Whether it may lack something that is in no outbox, until a repair has looked.
+    pub(crate) owes: bool,
+    /// How long it is left alone because it said that it is busy.
+    pub(crate) busy_rest: Duration,
     /// When to compare states with it, ahead of its turn.
     pub(crate) repair_due: Option<Duration>,
 }
@@ -65,6 +76,8 @@ pub(crate) struct Link {
     pub(crate) peer: Peer,
     pub(crate) direction: Direction,
     pub(crate) chunks: ChunkLoader,
+    /// Frames that came and have not been acknowledged.
+    frames: usize,
     /// What the peer's state came to when it last said so.
     root: Option<Digest>,
 }
@@ -111,6 +124,18 @@ pub struct PeerView {
     pub equal: Option<bool>,
 }
 
+impl Mailed {
+    /// Adds an entry to the outbox. Where that empties it, because it was full, a repair is due.
+    pub(crate) fn push(&mut self, place: Place, now: Duration, figures: &mut RepairFigures) {
+        if !self.outbox.push(place, now) {
+            self.overflows += 1;
+            self.owes = true;
+            self.repair_due = Some(now);
+            figures.overflows += 1;
+        }
+    }
+}
+
 impl Peers {
     pub(crate) fn new(me: NodeId, state: Arc<State>) -> Self {
         Self {
@@ -124,13 +149,16 @@ impl Peers {
             answering: None,
             repairs: 0,
             next_repair: REPAIR_INTERVAL,
-            last_repaired: None,
+            // Each begins with the one after it, so that not all ask the same one.
+            last_repaired: Some(me),
             next_status: Duration::ZERO,
             last_change: Duration::ZERO,
             caught_up: false,
             news: 0,
             awaited: None,
             rounds_filled: 0,
+            writable: true,
+            filling: None,
             outputs: VecDeque::new(),
             figures: RepairFigures::default(),
         }
@@ -148,18 +176,23 @@ impl Peers {
                 link,
                 outbox: Outbox::default(),
                 overflows: 0,
+                owes: true,
+                busy_rest: Duration::ZERO,
                 repair_due: Some(self.now + patience),
             };
             self.mailed.insert(peer.node, mailed);
         }
         let chunks = ChunkLoader::default();
-        self.links.insert(link, Link { peer, direction, chunks, root: None });
+        self.links.insert(link, Link { peer, direction, chunks, frames: 0, root: None });
     }
 
     pub(crate) fn closed(&mut self, link: LinkId) {
         let Some(closed) = self.links.remove(&link) else { return };
         if self.mailed.get(&closed.peer.node).is_some_and(|mailed| mailed.link == link) {
             self.mailed.remove(&closed.peer.node);
+        }
+        if closed.direction == Direction::Incoming {
+            self.filling.take_if(|(node, _)| *node == closed.peer.node);
         }
         if self.repair.take_if(|repair| repair.link == link).is_some() {
             self.figures.failed += 1;
@@ -171,11 +204,29 @@ impl Peers {
     pub(crate) fn changed(&mut self, place: Place) {
         self.last_change = self.now;
         for mailed in self.mailed.values_mut() {
-            if !mailed.outbox.push(place, self.now) {
-                mailed.overflows += 1;
-                mailed.repair_due = Some(self.now);
-                self.figures.overflows += 1;
-            }
+            mailed.push(place, self.now, &mut self.figures);
+        }
+    }
+
+    /// A frame has come in. `Err` says why its link has to be closed.
+    pub(crate) fn frame_arrived(&mut self, link: LinkId) -> Result<(), String> {
+        let Some(known) = self.links.get_mut(&link) else { return Ok(()) };
+        if known.direction == Direction::Outgoing {
+            return Err("it sent entries on a link that it did not open".to_owned());
+        }
+        known.frames += 1;
+        if known.frames > FRAMES_IN_FLIGHT_MAX {
+            return Err(format!("it sent more than {FRAMES_IN_FLIGHT_MAX} frames at once"));
+        }
+        Ok(())
+    }
+
+    /// So many entries of a frame were new.
+    pub(crate) fn merged(&mut self, news: u64) {
+        if news > 0 {
+            self.last_change = self.now;
+            self.news += news;
+            self.look_whether_caught_up();
         }
     }
 
@@ -201,7 +252,7 @@ impl Peers {
             }
             (Direction::Outgoing, answer) => self.answered(link, answer),
             (Direction::Incoming, message) => {
-                let reason = format!("it sent an answer that nobody asked for: {message:?}");
+                let reason = format!("it sent an answer that nobody asked for: {}", message.name());
                 self.outputs.push_back(Output::Close { link, reason });
             }
         }
@@ -209,7 +260,8 @@ impl Peers {
 
     /// Tells the sender that its frame is durable.
     pub(crate) fn acknowledge(&mut self, link: LinkId, frame: u64) {
-        if self.links.contains_key(&link) {
+        if let Some(known) = self.links.get_mut(&link) {
+            known.frames -= 1;
             self.send(link, &Message::Ack { frame });
         }
     }
@@ -250,7 +302,29 @@ impl Peers {
         }
     }
 
+    /// Until when nothing is compared, because somebody sends whole slots.
+    fn filled_until(&self) -> Option<Duration> {
+        let (_, last) = self.filling?;
+        Some(last + FILLING_REST).filter(|&until| until > self.now)
+    }
+
+    /// A peer sends whole slots, or is about to.
+    pub(crate) fn filled_by(&mut self, node: NodeId) {
+        if !self.is_filled_by_another(node) {
+            self.filling = Some((node, self.now));
+        }
+    }
+
+    /// Whether another one than this sends whole slots.
+    pub(crate) fn is_filled_by_another(&self, node: NodeId) -> bool {
+        let by = self.filling.filter(|_| self.filled_until().is_some());
+        by.is_some_and(|(by, _)| by != node)
+    }
+
     fn begin_due_repair(&mut self) {
+        if !self.writable || self.filled_until().is_some() {
+            return;
+        }
         let ahead = self
             .mailed
             .iter()
@@ -261,7 +335,7 @@ impl Peers {
         if self.now < self.next_repair {
             return;
         }
-        self.next_repair = self.now + REPAIR_INTERVAL;
+        self.next_repair = self.now + self.repair_interval();
         // In turn: as good as at random where everybody does it, and it needs no dice.
         let after = self.mailed.keys().find(|&&node| Some(node) > self.last_repaired);
         let next = after.or_else(|| self.mailed.keys().next()).copied();
@@ -283,13 +357,21 @@ impl Peers {
         let due = mailed.filter_map(|mailed| mailed.repair_due);
         let repair = match &self.repair {
             Some(repair) => Some(repair.deadline()),
-            None => due.chain([self.next_repair]).min(),
+            // Told by the journal, not by time.
+            None if !self.writable => None,
+            None => due.chain([self.next_repair]).min().max(self.filled_until()),
         };
         outboxes.chain(repair).chain(work).chain([self.next_status]).min()
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
-        self.mailed.values().all(|mailed| mailed.outbox.is_empty())
+        self.mailed.values().all(|mailed| mailed.outbox.is_empty() && !mailed.owes)
+    }
+
+    /// A time between three and five quarters of the usual one: nodes that started together drift apart.
+    fn repair_interval(&self) -> Duration {
+        let chance = salted(self.repairs, self.me.0) % 1_024;
+        REPAIR_INTERVAL.mul_f64(0.75 + chance as f64 / 2_048.0)
     }
 
     /// The peers that there is a link with.

@@ -23,8 +23,8 @@ use likewise_state::state::State;
 
 use crate::gather::Gathered;
 use crate::limits::{
-    BATCH_ENTRIES_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_LOOKS_MAX, REPAIR_PATIENCE,
-    ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    BATCH_ENTRIES_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_INTERVAL, REPAIR_LOOKS_MAX,
+    REPAIR_PATIENCE, ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -174,24 +174,34 @@ impl Peers {
         match (stage, answer) {
             (_, Message::Busy) => {
                 self.figures.busy += 1;
-                self.repair_again(&repair, REPAIR_AGAIN);
+                // It may be so for long: each time in a row it is asked later.
+                let mailed = self.mailed.get_mut(&repair.node);
+                let rest = mailed.map_or(REPAIR_AGAIN, |mailed| {
+                    mailed.busy_rest = (mailed.busy_rest * 2).clamp(REPAIR_AGAIN, REPAIR_INTERVAL);
+                    mailed.busy_rest
+                });
+                self.repair_again(&repair, rest);
             }
             (Stage::Comparing, Message::Same) => {
                 self.figures.same += 1;
                 self.caught_up = true;
+                self.owes_nothing_to(repair.node);
             }
             (Stage::Comparing, Message::Slots { groups }) => self.compared_slots(repair, &groups),
-            (Stage::Sketching(gathered), Message::More { until }) => {
+            (Stage::Sketching(gathered), Message::More { until })
+                if until > gathered.symbols_made() as u64 =>
+            {
                 repair.stage = Stage::Gathering(gathered, (until as usize).min(SYMBOLS_MAX));
                 self.repair = Some(repair);
             }
             (Stage::Sketching(gathered), Message::Want { mut words, lacking }) => {
-                repair.found += words.len() as u64 + lacking;
+                repair.found =
+                    repair.found.saturating_add(words.len() as u64).saturating_add(lacking);
                 repair.slots_done += gathered.slots().len();
                 words.sort_unstable();
                 let found = gathered.find(|word| words.binary_search(&(word as u32)).is_ok());
                 self.mail(repair.node, found.map(|(_, place)| place).collect());
-                repair.lacking += lacking;
+                repair.lacking = repair.lacking.saturating_add(lacking);
                 self.next_batch(repair);
             }
             (
@@ -202,12 +212,15 @@ impl Peers {
                 if slots.any(|&slot| self.state.entries_in(usize::from(slot)) > 0) {
                     self.mail_whole(repair.node, gathered.slots());
                 }
-                repair.lacking += lacking;
+                if lacking > 0 {
+                    self.filled_by(repair.node);
+                }
+                repair.lacking = repair.lacking.saturating_add(lacking);
                 self.next_batch(repair);
             }
             (_, answer) => {
                 self.figures.failed += 1;
-                let reason = format!("it answered out of turn: {answer:?}");
+                let reason = format!("it answered out of turn: {}", answer.name());
                 self.outputs.push_back(Output::Close { link, reason });
             }
         }
@@ -230,6 +243,7 @@ impl Peers {
         repair.looks += 1;
         if differing.is_empty() {
             self.figures.same += 1;
+            self.owes_nothing_to(repair.node);
             if !self.caught_up {
                 return self.repaired_before_ready(&repair);
             }
@@ -298,6 +312,7 @@ impl Peers {
     /// All batches are through: what was found is on its way.
     fn repaired(&mut self, repair: &Repair) {
         self.figures.mended += 1;
+        self.owes_nothing_to(repair.node);
         if self.caught_up {
             return self.check(repair);
         }
@@ -306,7 +321,7 @@ impl Peers {
 
     /// What is lacking is on its way. Where it has to wait for a link, the next round finds it again.
     fn repaired_before_ready(&mut self, repair: &Repair) {
-        self.awaited = Some(self.news + repair.lacking);
+        self.awaited = Some(self.news.saturating_add(repair.lacking));
         self.repair_again(repair, REPAIR_AGAIN);
         self.look_whether_caught_up();
     }
@@ -317,6 +332,14 @@ impl Peers {
             self.rounds_filled += 1;
             self.caught_up |= self.rounds_filled >= ROUNDS_TO_BE_READY;
         }
+    }
+
+    /// What a peer lacks has been found, and is in its outbox.
+    fn owes_nothing_to(&mut self, node: NodeId) {
+        // If the outbox could not hold all of it, the next round has been set already.
+        let Some(mailed) = self.mailed.get_mut(&node) else { return };
+        mailed.busy_rest = Duration::ZERO;
+        mailed.owes &= mailed.repair_due.is_some();
     }
 
     /// The next round shows whether this one has seen everything: soon, where nothing else is going on.
@@ -337,11 +360,7 @@ impl Peers {
         let Some(mailed) = self.mailed.get_mut(&node) else { return };
         self.figures.entries_sent += places.len() as u64;
         for place in places {
-            if !mailed.outbox.push(place, self.now) {
-                mailed.overflows += 1;
-                self.figures.overflows += 1;
-                mailed.repair_due = Some(self.now);
-            }
+            mailed.push(place, self.now, &mut self.figures);
         }
     }
 

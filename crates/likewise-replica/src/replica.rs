@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_state::chunk::ChunkLoader;
-use likewise_state::codec::DecodeError;
 use likewise_state::delta::Delta;
 use likewise_state::id::Like;
-use likewise_state::length::CausalLength;
 use likewise_state::state::State;
 
 use crate::input::Input;
-use crate::limits::{BATCHES_MAX, GATHERED_BYTES_MAX, GATHERED_REQUESTS_MAX, WRITES_MAX};
-use crate::member::{Direction, LinkId, NodeId};
+use crate::limits::{
+    BATCHES_MAX, GATHERED_BYTES_MAX, GATHERED_BYTES_OF_PEERS, GATHERED_REQUESTS_MAX, WRITES_MAX,
+};
+use crate::member::{LinkId, NodeId};
 use crate::message::Message;
 use crate::output::{Answer, BatchId, Output};
 use crate::peers::{PeerView, Peers, RepairFigures};
@@ -31,6 +31,20 @@ pub struct Replica {
     batches: VecDeque<(BatchId, Vec<Waiting>)>,
     answers: VecDeque<(RequestId, Answer)>,
     peers: Peers,
+    /// Frames of peers that have to wait until the disk has taken others: at most
+    /// [`FRAMES_IN_FLIGHT_MAX`] a link.
+    parked: VecDeque<(LinkId, Frame)>,
+}
+
+/// A frame of a peer.
+struct Frame {
+    number: u64,
+    entries: Entries,
+}
+
+enum Entries {
+    Delta(Delta),
+    Chunk { first: bool, chunk: Vec<u8> },
 }
 
 /// Who waits for a batch, and what it will be told.
@@ -56,6 +70,7 @@ impl Replica {
     pub fn new(me: NodeId, state: Arc<State>) -> Self {
         Self {
             peers: Peers::new(me, state.clone()),
+            parked: VecDeque::new(),
             state,
             journal: Journal::Writable,
             gathered: Delta::default(),
@@ -72,8 +87,9 @@ impl Replica {
         self.journal
     }
 
-    /// Takes in what has happened, `now` being the time since any moment that stays the same. Then call [`Self::poll_output`] until it gives `None`; several inputs
-    /// may go before that, and then share a batch.
+    /// Takes in what has happened, `now` being the time since any moment that stays the same. Then call
+    /// [`Self::poll_output`] until it gives `None`; several inputs may go before that, and then share a
+    /// batch.
     pub fn handle(&mut self, input: Input, now: Duration) {
         self.peers.now = now;
         self.peers.may_gather = true;
@@ -82,7 +98,10 @@ impl Replica {
             Input::Persisted { batch } => self.persisted(batch),
             Input::LinkOpened { link, peer, direction } => self.peers.opened(link, peer, direction),
             Input::Received { link, message } => self.received(link, &message),
-            Input::LinkClosed { link } => self.peers.closed(link),
+            Input::LinkClosed { link } => {
+                self.parked.retain(|&(of, _)| of != link);
+                self.peers.closed(link);
+            }
             Input::Tick => {}
             Input::Alone => self.peers.caught_up = true,
             Input::JournalStalled => self.journal_stopped(Journal::Stalled),
@@ -92,6 +111,10 @@ impl Replica {
 
     /// The next thing to do, if there is any.
     pub fn poll_output(&mut self) -> Option<Output> {
+        while self.takes_frames() {
+            let Some((link, frame)) = self.parked.pop_front() else { break };
+            self.merge(link, frame);
+        }
         if let Some((request, answer)) = self.answers.pop_front() {
             return Some(Output::Answer { request, answer });
         }
@@ -139,65 +162,55 @@ impl Replica {
     }
 
     fn received(&mut self, link: LinkId, bytes: &[u8]) {
-        match Message::decode(bytes) {
-            Ok(Message::Delta { frame, delta }) => {
-                let state = self.state.clone();
-                self.merge(link, frame, |merge| {
-                    for (like, length) in delta.entries() {
-                        if state.raise(like, |_| Some(length)).changed() {
-                            merge(like, length);
-                        }
-                    }
-                    Ok(())
-                });
-            }
-            Ok(Message::Chunk { frame, first, chunk }) => {
-                let state = self.state.clone();
-                let Some(known) = self.peers.links.get_mut(&link) else { return };
-                let mut loader = std::mem::take(&mut known.chunks);
-                if first {
-                    loader = ChunkLoader::default();
-                }
-                self.merge(link, frame, |merge| {
-                    loader.load_telling(&state, &chunk, merge).map(|_| ())
-                });
-                if let Some(known) = self.peers.links.get_mut(&link) {
-                    known.chunks = loader;
-                }
-            }
-            Ok(message) => self.peers.received(link, message),
+        let (number, entries) = match Message::decode(bytes) {
+            Ok(Message::Delta { frame, delta }) => (frame, Entries::Delta(delta)),
+            Ok(Message::Chunk { frame, first, chunk }) => (frame, Entries::Chunk { first, chunk }),
+            Ok(message) => return self.peers.received(link, message),
             Err(error) => {
-                self.close(link, format!("it sent a message that makes no sense: {error}"))
+                return self.close(link, format!("it sent a message that makes no sense: {error}"));
             }
+        };
+        if let Err(reason) = self.peers.frame_arrived(link) {
+            return self.close(link, reason);
         }
+        // Frames of a link stay in order, so whoever comes after a parked one is parked too.
+        self.parked.push_back((link, Frame { number, entries }));
+    }
+
+    /// Whether the next frame of a peer may be merged. While the disk is behind, peers wait for their
+    /// acknowledgements, and so hold back, before clients are turned away.
+    fn takes_frames(&self) -> bool {
+        let gathered = self.gathered.as_bytes().len();
+        self.journal == Journal::Writable && gathered < GATHERED_BYTES_OF_PEERS
     }
 
     /// Merges the frame of a peer, which is acknowledged when what was new is durable.
-    fn merge(
-        &mut self,
-        link: LinkId,
-        frame: u64,
-        entries: impl FnOnce(&mut dyn FnMut(Like<'_>, CausalLength)) -> Result<(), DecodeError>,
-    ) {
-        let is_incoming =
-            self.peers.links.get(&link).is_some_and(|link| link.direction == Direction::Incoming);
-        if !is_incoming {
-            return self.close(link, "it sent entries on a link that it did not open".to_owned());
-        }
-        if self.journal != Journal::Writable {
-            let reason = "the disk here takes no writes: the peer repairs us later".to_owned();
-            return self.close(link, reason);
-        }
-        let (before, gathered) = (self.gathered.len(), &mut self.gathered);
-        let merged = entries(&mut |like, length| gathered.push(like, length));
-        let news = self.gathered.len() - before;
-        if news > 0 {
-            self.peers.last_change = self.peers.now;
-            self.peers.news += news as u64;
-            self.peers.look_whether_caught_up();
-        }
+    fn merge(&mut self, link: LinkId, frame: Frame) {
+        let Some(known) = self.peers.links.get_mut(&link) else { return };
+        let before = self.gathered.len();
+        let mut new = |like: Like<'_>, length| self.gathered.push(like, length);
+        let merged = match frame.entries {
+            Entries::Delta(delta) => {
+                for (like, length) in delta.entries() {
+                    if self.state.raise(like, |_| Some(length)).changed() {
+                        new(like, length);
+                    }
+                }
+                Ok(())
+            }
+            Entries::Chunk { first, chunk } => {
+                let node = known.peer.node;
+                if first {
+                    known.chunks = ChunkLoader::default();
+                }
+                let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);
+                self.peers.filled_by(node);
+                loaded
+            }
+        };
+        self.peers.merged((self.gathered.len() - before) as u64);
         match merged {
-            Ok(()) => self.waiting.push(Waiting::Peer(link, frame)),
+            Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),
             Err(error) => self.close(link, format!("it sent entries that make no sense: {error}")),
         }
     }
@@ -253,26 +266,28 @@ impl Replica {
         // bounded, because nothing is added to it.
         if self.journal == Journal::Stalled && self.batches.is_empty() {
             self.journal = Journal::Writable;
+            self.peers.writable = true;
         }
     }
 
-    /// Everybody who waits is told so at once. What they wrote is in memory, and in the journal's hands
-    /// or gathered here: it will be durable when the journal goes on, and a client that repeats its
-    /// request is answered only then.
+    /// Every client that waits is told so at once. What they wrote is in memory, and in the journal's hands
+    /// or gathered here: it will be durable when the journal goes on, and a client that repeats its request
+    /// is answered only then. Peers go on waiting for their acknowledgements, which come then too: until
+    /// then they send no more than fits the window, and for ever where the journal has failed.
     fn journal_stopped(&mut self, journal: Journal) {
         if self.journal != Journal::Failed {
             self.journal = journal;
         }
-        let batches = self.batches.iter_mut().flat_map(|(_, waiting)| waiting.drain(..));
-        let waiting = batches.chain(self.waiting.drain(..));
-        for waiting in waiting {
-            match waiting {
+        self.peers.writable = false;
+        let batches = self.batches.iter_mut().map(|(_, waiting)| waiting);
+        for waiting in batches.chain([&mut self.waiting]) {
+            waiting.retain(|waiting| match waiting {
                 Waiting::Client(request, _) => {
-                    self.answers.push_back((request, Answer::Unavailable));
+                    self.answers.push_back((*request, Answer::Unavailable));
+                    false
                 }
-                // Its frame is not acknowledged, so the peer keeps it; the link is closed at the next.
-                Waiting::Peer(..) => {}
-            }
+                Waiting::Peer(..) => true,
+            });
         }
     }
 }

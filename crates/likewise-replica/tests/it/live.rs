@@ -1,6 +1,11 @@
 //! The live path: what changes here is mailed to everybody, once, and acknowledged when it is durable.
 
-use likewise_replica::limits::{FRAMES_IN_FLIGHT_MAX, OUTBOX_ENTRIES_MAX, TICK_MIN};
+use likewise_replica::limits::{
+    FRAMES_IN_FLIGHT_MAX, GATHERED_BYTES_OF_PEERS, OUTBOX_ENTRIES_MAX, TICK_MIN,
+};
+use likewise_replica::member::LinkId;
+use likewise_replica::message::Message;
+use likewise_state::length::CausalLength;
 
 use super::cluster::Cluster;
 use super::*;
@@ -110,18 +115,90 @@ fn a_full_outbox_is_emptied_and_repair_finds_what_was_in_it() {
 }
 
 #[test]
-fn a_peer_whose_disk_is_full_is_repaired_when_it_has_space_again() {
+fn a_peer_whose_disk_is_full_holds_back_and_goes_on_when_it_has_space_again() {
     let mut cluster = Cluster::connected(2);
     cluster.run_for(BEFORE_REPAIR);
     cluster.nodes[1].disk_holds = true;
     cluster.like(1, 0, 0);
-    cluster.handle(1, Input::JournalStalled);
-    cluster.like(0, 1, 1);
-    cluster.run_for(Duration::from_secs(1));
-    assert!(cluster.closed.iter().any(|reason| reason.contains("disk")), "{:?}", cluster.closed);
+    // More frames than may be in flight, some of them before the disk says that it is full.
+    for user in 0..2 * FRAMES_IN_FLIGHT_MAX {
+        cluster.like(0, 1, user);
+        cluster.run_for(TICK_MIN);
+        if user == FRAMES_IN_FLIGHT_MAX / 2 {
+            cluster.handle(1, Input::JournalStalled);
+        }
+    }
+    cluster.run_for(Duration::from_secs(30));
+    assert!(cluster.nodes[1].likes() < FRAMES_IN_FLIGHT_MAX as u64, "memory has taken too much");
+    let comparisons = cluster.comparisons;
+    cluster.run_for(Duration::from_secs(30));
+    assert!(cluster.comparisons - comparisons < 12, "a full disk must not make others search");
     cluster.nodes[1].disk_holds = false;
     cluster.persist(1);
-    cluster.connect(0, 1);
+    cluster.handle(1, Input::Tick);
     cluster.run_until_equal();
-    assert_eq!(cluster.nodes[1].likes(), 2);
+    assert_eq!(cluster.nodes[1].likes(), 1 + 2 * FRAMES_IN_FLIGHT_MAX as u64);
+    cluster.run_for(Duration::from_secs(10));
+    assert!(cluster.nodes.iter().all(|node| node.replica.is_flushed()));
+    assert!(cluster.closed.is_empty(), "{:?}", cluster.closed);
+}
+
+#[test]
+fn a_peer_whose_disk_has_failed_costs_the_others_nothing() {
+    let mut cluster = Cluster::connected(3);
+    cluster.run_for(BEFORE_REPAIR);
+    cluster.handle(1, Input::JournalFailed);
+    for user in 0..1_000 {
+        cluster.like(0, user / 10, user);
+    }
+    cluster.run_for(Duration::from_secs(20));
+    assert_eq!((cluster.nodes[1].likes(), cluster.nodes[2].likes()), (0, 1_000));
+    let sent = cluster.repair_bytes;
+    cluster.run_for(Duration::from_secs(60));
+    let a_second = (cluster.repair_bytes - sent) / 60;
+    assert!(a_second < 200, "{a_second} bytes a second to find out what can't be mended");
+    assert!(cluster.closed.is_empty(), "{:?}", cluster.closed);
+}
+
+#[test]
+fn a_peer_that_ignores_acknowledgements_is_cut_off() {
+    let mut cluster = Cluster::new(2);
+    cluster.open(0, 1);
+    cluster.nodes[1].disk_holds = true;
+    for frame in 0..=FRAMES_IN_FLIGHT_MAX as u64 {
+        assert!(cluster.closed.is_empty(), "{:?}", cluster.closed);
+        let mut delta = Delta::default();
+        delta.push(like(&frame.to_string()), CausalLength::LIKED_ONCE);
+        let message = Message::Delta { frame, delta }.encode();
+        cluster.handle(1, Input::Received { link: LinkId(1), message });
+    }
+    assert!(cluster.closed[0].contains("frames at once"), "{:?}", cluster.closed);
+}
+
+#[test]
+fn what_waits_for_the_disk_is_bounded_whatever_peers_send() {
+    let mut cluster = Cluster::connected(4);
+    cluster.run_for(BEFORE_REPAIR);
+    cluster.nodes[0].disk_holds = true;
+    let long = "u".repeat(480);
+    for node in 1..4 {
+        for round in 0..10 {
+            let mut writes = Writes::default();
+            let names: Vec<String> =
+                (0..4_096).map(|n| format!("{long}-{node}-{round}-{n}")).collect();
+            names.iter().for_each(|name| writes.push(like(name), Action::Like, None));
+            cluster.handle(node, Input::Write { request: RequestId(1_000 + round), writes });
+        }
+    }
+    cluster.run_for(Duration::from_secs(3));
+    // Two batches are with the disk and one gathers: each of no more than the bound and a frame.
+    let held = cluster.nodes[0].state.totals().likes * 480;
+    assert!(held < 3 * (GATHERED_BYTES_OF_PEERS as u64 + (2 << 20)), "{held} bytes");
+    let request = cluster.write(0, like("a-client"), Action::Like);
+    assert!(!cluster.nodes[0].answers.contains_key(&request), "a client was turned away");
+    cluster.nodes[0].disk_holds = false;
+    cluster.persist(0);
+    cluster.handle(0, Input::Tick);
+    cluster.run_until_equal();
+    assert_eq!(cluster.nodes[0].likes(), 3 * 10 * 4_096 + 1);
 }

@@ -113,6 +113,25 @@ fn an_empty_node_has_not_caught_up_before_it_holds_everything() {
 }
 
 #[test]
+fn an_empty_node_is_given_everything_by_one_peer_and_not_by_all() {
+    for empty in [0, 4] {
+        let mut cluster = Cluster::new(5);
+        for like in 0..100_000 {
+            for node in (0..5).filter(|&node| node != empty) {
+                cluster.recover(node, like / 10, like);
+            }
+        }
+        for node in (0..5).filter(|&node| node != empty) {
+            cluster.connect(empty, node);
+        }
+        cluster.run_until("caught up", |it| it.nodes[empty].replica.has_caught_up());
+        cluster.assert_equal();
+        let bytes = cluster.frame_bytes / 100_000;
+        assert!(bytes < 20, "{bytes} bytes a like");
+    }
+}
+
+#[test]
 fn likes_of_both_sides_of_a_partition_are_everywhere_after_it() {
     let mut cluster = Cluster::connected(5);
     cluster.run_for(Duration::from_secs(1));
