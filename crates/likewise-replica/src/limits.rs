@@ -148,6 +148,10 @@ pub const LOST_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// forgotten.
 pub const LOST_MAX: usize = 256;
 
+/// How long two members of one name may both seem to live before the operator is told: a node that comes
+/// back without its data is there before its former self has been found dead.
+pub const NAMESAKE_TIME: Duration = Duration::from_secs(30);
+
 /// Time between two tellings of the whole view over each link.
 pub const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 

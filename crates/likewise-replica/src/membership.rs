@@ -31,8 +31,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::limits::{
-    LEAVE_STEP, LEAVE_STEPS, LOST_ANNOUNCED_MAX, NOTICE_INTERVAL, RENEWAL_REST, RENEWAL_STEP_MAX,
-    RENEWAL_WINDOW, RENEWALS_MAX, SEEDS_INTERVAL, SEEK_ALONE, SEEK_INTERVAL,
+    LEAVE_STEP, LEAVE_STEPS, LOST_ANNOUNCED_MAX, LOST_MAX, NAMESAKE_TIME, NOTICE_INTERVAL,
+    RENEWAL_REST, RENEWAL_STEP_MAX, RENEWAL_WINDOW, RENEWALS_MAX, SEEDS_INTERVAL, SEEK_ALONE,
+    SEEK_INTERVAL,
 };
 use crate::member::{NodeId, Peer};
 
@@ -73,6 +74,8 @@ pub struct Membership {
     /// Where the next announcements to lost members begin.
     next_lost: usize,
     renewals: VecDeque<Duration>,
+    /// Pairs of members that seem to live and have one name, and since when.
+    namesakes: VecDeque<(Duration, [NodeId; 2])>,
     leaving: Option<Leaving>,
 }
 
@@ -104,6 +107,7 @@ impl Membership {
             next_notice: now + NOTICE_INTERVAL,
             next_lost: 0,
             renewals: VecDeque::new(),
+            namesakes: VecDeque::new(),
             leaving: None,
         }
     }
@@ -187,7 +191,9 @@ impl Membership {
             self.next_notice = now + self.about(NOTICE_INTERVAL);
             self.outputs.push_back(Output::Tell { notice: self.view() });
         }
+        self.judge_namesakes();
         for node in self.roster.expired(now) {
+            self.hide(node);
             self.drop_member(node);
         }
     }
@@ -295,7 +301,7 @@ impl Membership {
                     !known.state.is_active() && known.identity.incarnation <= incarnation
                 });
                 if is_gone {
-                    self.drop_member(node);
+                    self.hide(node);
                 }
             }
         }
@@ -304,15 +310,33 @@ impl Membership {
     }
 
     /// A peer has said its name on a link. A lost member of the same name has been replaced by it and is
-    /// forgotten.
+    /// forgotten; one that seems to live may be lost too, and is given the time to be found out.
     pub fn introduced(&mut self, peer: &Peer, now: Duration) {
         self.now = now;
         for other in self.roster.introduce(peer) {
-            if other.state.is_active() {
-                let nodes = [peer.node, other.identity.node];
-                self.outputs.push_back(Output::SameName { name: peer.name.clone(), nodes });
-            } else {
-                self.drop_member(other.identity.node);
+            let pair = [peer.node, other.identity.node];
+            if self.namesakes.len() < LOST_MAX {
+                self.namesakes.push_back((now, pair));
+            }
+        }
+        self.judge_namesakes();
+    }
+
+    fn judge_namesakes(&mut self) {
+        for (since, [one, other]) in std::mem::take(&mut self.namesakes) {
+            let active = |node| self.roster.find(node).is_some_and(|it| it.state.is_active());
+            match (active(one), active(other)) {
+                (true, true) if self.now < since + NAMESAKE_TIME => {
+                    self.namesakes.push_back((since, [one, other]));
+                }
+                (true, true) => {
+                    let name = self.roster.find(one).and_then(|member| member.name.clone());
+                    let name = name.unwrap_or_default();
+                    self.outputs.push_back(Output::SameName { name, nodes: [one, other] });
+                }
+                (true, false) => self.hide(other),
+                (false, true) => self.hide(one),
+                (false, false) => {}
             }
         }
     }
@@ -324,22 +348,34 @@ impl Membership {
     /// Where there is nobody to forget.
     pub fn forget(&mut self, node: NodeId, now: Duration) -> Result<(), ForgetError> {
         self.now = now;
-        let member = self.roster.find(node).ok_or(ForgetError::Unknown)?;
+        let member = self.roster.find(node).filter(|member| member.was_seen);
+        let member = member.ok_or(ForgetError::Unknown)?;
         if member.state.is_active() {
             return Err(ForgetError::Active);
         }
         let incarnation = member.identity.incarnation;
-        self.drop_member(node);
+        self.hide(node);
         let notice = Notice::Forget { node, incarnation }.encode();
         self.outputs.push_back(Output::Tell { notice });
         Ok(())
     }
 
-    fn drop_member(&mut self, node: NodeId) {
-        let Some(member) = self.roster.remove(node) else { return };
-        let _ = self.foca.handle_timer(Timer::RemoveDown(member.identity), &mut self.runtime);
-        if member.was_seen {
+    /// Shows a member no more. It stays known as gone: a view that has not heard of its death yet must not
+    /// bring it back.
+    fn hide(&mut self, node: NodeId) {
+        let known = self.roster.find_mut(node).filter(|known| known.was_seen);
+        if let Some(known) = known {
+            known.was_seen = false;
+            let member = known.clone();
             self.outputs.push_back(Output::Event(Event { what: Happened::Forgotten, member }));
+        }
+    }
+
+    fn drop_member(&mut self, node: NodeId) {
+        if let Some(member) = self.roster.remove(node) {
+            // Where it is not down it stays, and is compared anew.
+            let removal = Timer::RemoveDown(member.identity);
+            let _ = self.foca.handle_timer(removal, &mut self.runtime);
         }
     }
 
