@@ -139,7 +139,7 @@ impl Links {
 
     /// Keeps a link to one member for as long as it is wanted.
     async fn keep(self, mut target: watch::Receiver<Target>) {
-        let mut backoff = Backoff::new(target.borrow().identity.node);
+        let mut backoff = Backoff::new(self.0.shared.me.node, target.borrow().identity.node);
         loop {
             let goal = *target.borrow_and_update();
             if !goal.dial {
@@ -300,8 +300,11 @@ struct Backoff {
 }
 
 impl Backoff {
-    fn new(node: NodeId) -> Self {
-        Self { random: SmallRng::seed_from_u64(node.0), wait: BACKOFF_MIN }
+    /// The waits of `me` for `other`. Both ids count: the nodes that wait for one restarted node must not
+    /// all draw the same waits.
+    fn new(me: NodeId, other: NodeId) -> Self {
+        let seed = me.0.rotate_left(32) ^ other.0;
+        Self { random: SmallRng::seed_from_u64(seed), wait: BACKOFF_MIN }
     }
 
     fn reset(&mut self) {
@@ -312,5 +315,22 @@ impl Backoff {
         let wait = self.wait.mul_f64(self.random.random_range(0.5..1.0));
         self.wait = (self.wait * 2).min(BACKOFF_MAX);
         wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_wait_for_the_same_one_wait_for_different_times() {
+        let waits = |me, other| {
+            let mut backoff = Backoff::new(NodeId(me), NodeId(other));
+            [(); 8].map(|()| backoff.next())
+        };
+        assert_eq!(waits(1, 9), waits(1, 9));
+        assert_ne!(waits(1, 9), waits(2, 9));
+        assert_ne!(waits(1, 9), waits(9, 1));
+        assert!(waits(1, 9).iter().all(|wait| (BACKOFF_MIN / 2..BACKOFF_MAX).contains(wait)));
     }
 }
