@@ -57,7 +57,10 @@ pub(crate) struct Gossip {
     alone_since: Option<Instant>,
     notices: Vec<mpsc::Sender<Vec<u8>>>,
     remembered: Vec<SocketAddr>,
+    /// About packets that may come from anybody.
     complaints: Complaints,
+    /// About nodes that use the identity of this one: strangers must not crowd these out.
+    twins: Complaints,
     leaving: Option<oneshot::Sender<()>>,
 }
 
@@ -83,6 +86,7 @@ impl Gossip {
             notices: Vec::new(),
             remembered: Vec::new(),
             complaints: Complaints::default(),
+            twins: Complaints::default(),
             leaving: None,
         }
     }
@@ -95,50 +99,60 @@ impl Gossip {
     ) {
         // One byte more than a packet may have, so that a longer one is noticed.
         let mut buffer = [0; PACKET_BYTES_MAX + 1];
-        loop {
-            self.settle(&commands);
-            if self.membership.has_left() {
-                break;
-            }
+        self.settle(&commands);
+        while !self.membership.has_left() {
             let due = self.started + self.membership.next_deadline();
-            tokio::select! {
+            let may_matter = tokio::select! {
                 received = self.socket.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => self.received(&buffer[..length], plain(from)),
                     Err(error) => {
                         tracing::debug!(%error, "gossip could not be read");
                         tokio::time::sleep(READ_REST).await;
+                        false
                     }
                 },
                 command = queue.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => {
+                        self.command(command);
+                        true
+                    }
                     None => break,
                 },
-                () = sleep_until(due.into()) => {}
+                () = sleep_until(due.into()) => true,
+            };
+            // What strangers send must cost no more than to find out that they are strangers. The timers
+            // are looked at all the same, or a flood would keep them from ever being due.
+            if may_matter || Instant::now() >= due {
+                self.membership.tick(self.started.elapsed());
+                self.mind_being_alone();
+                self.settle(&commands);
             }
-            self.membership.tick(self.started.elapsed());
-            self.mind_being_alone();
         }
         if let Some(done) = self.leaving.take() {
             let _ = done.send(());
         }
     }
 
-    fn received(&mut self, bytes: &[u8], from: SocketAddr) {
+    /// Takes a packet. Answers whether it came from somebody who knows the secret, so that it may have
+    /// changed something.
+    fn received(&mut self, bytes: &[u8], from: SocketAddr) -> bool {
         let figures = &self.shared.figures;
         figures.packets_received.fetch_add(1, Ordering::Relaxed);
         figures.packet_bytes_received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let reason = match packet::open(&self.secret, bytes, unix_now()) {
+        let opened = packet::open(&self.secret, bytes, unix_now());
+        let is_of_ours = opened.is_ok();
+        let (reason, why) = match opened {
             Ok(body) => match self.membership.received(&body, self.started.elapsed()) {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(error) => ("senseless", error.to_string()),
             },
             Err(refused) => (refused.reason(), refused.to_string()),
         };
-        let (reason, why) = reason;
         figures.packets_refused.count(reason);
         if self.complaints.is_due(from.ip(), reason, Instant::now()) {
             tracing::warn!(%from, reason, "gossip refused: {why}");
         }
+        is_of_ours
     }
 
     fn command(&mut self, command: Command) {
@@ -207,11 +221,12 @@ impl Gossip {
     }
 
     fn publish(&mut self, is_news: bool) {
-        let members: Vec<_> = self.membership.members().cloned().collect();
         let mut known = self.shared.members.lock().unwrap_or_else(|error| error.into_inner());
-        if *known == members {
+        // Compared before anything is copied: most packets change nothing.
+        if known.iter().eq(self.membership.members()) {
             return;
         }
+        let members: Vec<_> = self.membership.members().cloned().collect();
         known.clone_from(&members);
         drop(known);
         let targets = members.iter().filter(|member| member.state != MemberState::Left);
@@ -304,7 +319,7 @@ impl Gossip {
 
     fn twin(&mut self, address: Option<SocketAddr>) {
         let about = address.unwrap_or_else(|| self.membership.me().address).ip();
-        if !self.complaints.is_due(about, "twin", Instant::now()) {
+        if !self.twins.is_due(about, "twin", Instant::now()) {
             return;
         }
         match address {
@@ -323,3 +338,6 @@ impl Gossip {
 fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

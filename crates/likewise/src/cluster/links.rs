@@ -55,7 +55,10 @@ struct Inner {
     shared: Arc<Shared>,
     secret: Arc<Secret>,
     commands: mpsc::Sender<Command>,
-    complaints: Mutex<Complaints>,
+    /// About links that this node opened or tried to open.
+    of_members: Mutex<Complaints>,
+    /// About links from outside, which anybody can try to open: they must not crowd out those above.
+    of_callers: Mutex<Complaints>,
     /// The link that each peer has opened; its newest one, if an older one has not noticed its end yet.
     incoming: Mutex<HashMap<NodeId, AbortHandle>>,
     handshakes: Arc<Semaphore>,
@@ -83,7 +86,8 @@ impl Links {
             shared,
             secret,
             commands,
-            complaints: Mutex::default(),
+            of_members: Mutex::default(),
+            of_callers: Mutex::default(),
             incoming: Mutex::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
         }))
@@ -160,7 +164,12 @@ impl Links {
                     };
                     if let Some(Err(error)) = ended {
                         let address = goal.identity.address;
-                        self.complain(address, error.reason(), &format!("link broke: {error}"));
+                        self.complain(
+                            Direction::Outgoing,
+                            address,
+                            error.reason(),
+                            &format!("link broke: {error}"),
+                        );
                     }
                     if opened.elapsed() > BACKOFF_MAX {
                         backoff.reset();
@@ -168,7 +177,7 @@ impl Links {
                 }
                 Err(refusal) => {
                     figures.link_failures.fetch_add(1, Ordering::Relaxed);
-                    self.refused(goal.identity.address, &refusal, "a link could not be opened");
+                    self.refused(Direction::Outgoing, goal.identity.address, &refusal);
                 }
             }
             tokio::select! {
@@ -217,7 +226,7 @@ impl Links {
         drop(permit);
         let (stream, peer) = match opened {
             Ok(opened) => opened,
-            Err(refusal) => return self.refused(from, &refusal, "a link from outside was refused"),
+            Err(refusal) => return self.refused(Direction::Incoming, from, &refusal),
         };
         let node = peer.node;
         let id = handle.id();
@@ -225,7 +234,8 @@ impl Links {
             let mut incoming = self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner);
             incoming.retain(|_, link| !link.is_finished());
             if incoming.len() >= INCOMING_MAX {
-                return self.complain(from, "too-many", "it has opened one link too many");
+                let text = "it has opened one link too many";
+                return self.complain(Direction::Incoming, from, "too-many", text);
             }
             // The peer has opened a new one because the old one is no good.
             if let Some(old) = incoming.insert(node, handle) {
@@ -233,7 +243,8 @@ impl Links {
             }
         }
         if let Err(error) = self.carry(stream, peer, Direction::Incoming).await {
-            self.complain(from, error.reason(), &format!("link broke: {error}"));
+            let text = format!("link broke: {error}");
+            self.complain(Direction::Incoming, from, error.reason(), &text);
         }
         let mut incoming = self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         if incoming.get(&node).is_some_and(|link| link.id() == id) {
@@ -260,7 +271,11 @@ impl Links {
         if peer.node == self.0.shared.me.node { Err(Refusal::Twin) } else { Ok(peer) }
     }
 
-    fn refused(&self, address: SocketAddr, refusal: &Refusal, what: &str) {
+    fn refused(&self, direction: Direction, address: SocketAddr, refusal: &Refusal) {
+        let what = match direction {
+            Direction::Outgoing => "a link could not be opened",
+            Direction::Incoming => "a link from outside was refused",
+        };
         let (reason, why) = match refusal {
             Refusal::Io(error) => ("connect", error.to_string()),
             Refusal::TooSlow => ("slow", format!("it took more than {HANDSHAKE_TIME:?}")),
@@ -275,12 +290,22 @@ impl Links {
             ),
         };
         self.0.shared.figures.links_refused.count(reason);
-        self.complain(address, reason, &format!("{what}: {why}"));
+        self.complain(direction, address, reason, &format!("{what}: {why}"));
     }
 
-    fn complain(&self, address: SocketAddr, reason: &'static str, text: &str) {
+    fn complain(
+        &self,
+        direction: Direction,
+        address: SocketAddr,
+        reason: &'static str,
+        text: &str,
+    ) {
         let about: IpAddr = address.ip();
-        let mut complaints = self.0.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let complaints = match direction {
+            Direction::Outgoing => &self.0.of_members,
+            Direction::Incoming => &self.0.of_callers,
+        };
+        let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
         if complaints.is_due(about, reason, Instant::now()) {
             tracing::warn!(%address, reason, "{text}");
         }
