@@ -47,7 +47,7 @@ pub mod stream;
 
 pub mod link_error;
 
-mod seeds;
+pub(crate) mod seeds;
 
 mod gossip;
 

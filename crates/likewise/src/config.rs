@@ -339,10 +339,15 @@ fn cluster(settings: &Settings) -> Result<Option<ClusterConfig>, ConfigError> {
     let join = settings.join.clone().unwrap_or_default();
     let Some(bind) = &settings.cluster else {
         let remedy = "set cluster too, the address to meet other nodes on";
-        let advertise = settings.advertise.iter().map(|value| ("advertise", value.clone()));
-        let joined = join.first().map(|value| ("join", value.clone()));
-        let alone = advertise.chain(joined).next();
-        return alone.map_or(Ok(None), |(setting, value)| Err(invalid(setting, value, remedy)));
+        let key_file = settings.cluster_key_file.as_ref().map(|file| file.display().to_string());
+        let useless = [
+            ("advertise", settings.advertise.clone()),
+            ("advertise-http", settings.advertise_http.clone()),
+            ("join", join.first().cloned()),
+            ("cluster-key-file", key_file),
+        ];
+        let first = useless.into_iter().find_map(|(setting, value)| Some((setting, value?)));
+        return first.map_or(Ok(None), |(setting, value)| Err(invalid(setting, value, remedy)));
     };
     let bind = address("cluster", bind)?;
     let key_file = settings.cluster_key_file.clone();

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::key_file::KeyFileError;
 use crate::cluster::secret::Secret;
+use crate::cluster::seeds::plain;
 use crate::cluster::{Cluster, Sockets, Start};
 use crate::config::{ClusterConfig, Config};
 use crate::http;
@@ -48,6 +49,23 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The address that other nodes are to reach stands for every address of a machine.
+    AdvertiseAny {
+        /// As it was set.
+        value: String,
+        /// What it comes to.
+        address: SocketAddr,
+    },
+    /// The address that other nodes are to reach is one that only this machine reaches, and they are
+    /// elsewhere.
+    AdvertiseNear {
+        /// As it was set.
+        value: String,
+        /// What it comes to.
+        address: SocketAddr,
+        /// A node to join that is not on this machine.
+        far: SocketAddr,
+    },
     /// The cluster's secret is not in order.
     KeyFile(KeyFileError),
     /// The system gives no random bytes.
@@ -69,6 +87,16 @@ impl fmt::Display for StartError {
                 "advertise is {value:?}, which can't be looked up: {source}; use a name that this \
                  machine knows, or an IP address"
             ),
+            Self::AdvertiseAny { value, address } => write!(
+                f,
+                "advertise is {value:?}, which comes to {address}: that is every address of a machine, \
+                 and nobody can reach it; set advertise to the one that the other nodes reach"
+            ),
+            Self::AdvertiseNear { value, address, far } => write!(
+                f,
+                "advertise is {value:?}, which comes to {address}: {far}, which this node is to join, \
+                 can't reach that; set advertise to an address that it reaches"
+            ),
             Self::KeyFile(source) => source.fmt(f),
             Self::Random(source) => write!(f, "the system gives no random bytes: {source}"),
             Self::Journal(source) => source.fmt(f),
@@ -81,6 +109,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Bind { source, .. } => Some(source),
             Self::Advertise { source, .. } => Some(source),
+            Self::AdvertiseAny { .. } | Self::AdvertiseNear { .. } => None,
             Self::KeyFile(source) => source.source(),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),
@@ -99,8 +128,13 @@ impl Server {
         let listener = TcpListener::bind(config.http).await.map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
         let secret = secret(&config)?;
-        let sockets = match &config.cluster {
-            Some(cluster) => Some(Sockets::bind(cluster.bind).await.map_err(bind(cluster.bind))?),
+        let met = match &config.cluster {
+            Some(cluster) => {
+                let sockets = Sockets::bind(cluster.bind).await.map_err(bind(cluster.bind))?;
+                // Before the data folder is touched: a wrong setting should change nothing there.
+                let advertise = advertised(cluster, sockets.address).await?;
+                Some((cluster, sockets, advertise))
+            }
             None => None,
         };
         let keys = Keys { digest: secret.digest_key(), table: TableKey::new(random()?) };
@@ -114,9 +148,8 @@ impl Server {
         let me = me(&config, recovery.as_ref(), address)?;
         let (node, thread) = Node::start(me.node, me.name.clone(), state, journal);
         let name = config.cluster_name.clone();
-        let cluster = match (&config.cluster, sockets) {
-            (Some(settings), Some(sockets)) => {
-                let advertise = advertised(settings, sockets.address).await?;
+        let cluster = match met {
+            Some((settings, sockets, advertise)) => {
                 let start = Start {
                     cluster: name,
                     me: Peer { http: advertised_http(settings, advertise, address), ..me },
@@ -128,7 +161,7 @@ impl Server {
                 };
                 Cluster::start(start, sockets, node)
             }
-            _ => Cluster::solitary(name, me, node),
+            None => Cluster::solitary(name, me, node),
         };
         Ok(Self { config, listener, address, recovery, cluster, thread })
     }
@@ -222,12 +255,27 @@ fn warn_of_torn_end(recovery: Option<&Recovery>) {
     }
 }
 
-/// Where other nodes reach this one.
+/// Where other nodes reach this one. What a name means shows only when it is looked up, so what comes of
+/// it is judged here and not with the settings.
 async fn advertised(settings: &ClusterConfig, bound: SocketAddr) -> Result<SocketAddr, StartError> {
-    let Some(value) = &settings.advertise else { return Ok(bound) };
+    let value = settings.advertise.clone().unwrap_or_else(|| bound.to_string());
     let failed = |source| StartError::Advertise { value: value.clone(), source };
-    let mut found = tokio::net::lookup_host(value).await.map_err(failed)?;
-    found.next().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))
+    let address = match &settings.advertise {
+        Some(value) => tokio::net::lookup_host(value).await.map_err(failed)?.next(),
+        None => Some(bound),
+    };
+    let address = plain(address.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?);
+    if address.ip().is_unspecified() {
+        return Err(StartError::AdvertiseAny { value, address });
+    }
+    // Of a seed that is a name only a look-up at the moment of joining says where it is.
+    let mut seeds = settings.join.iter().filter_map(|seed| seed.parse().ok().map(plain));
+    match seeds.find(|seed| !seed.ip().is_loopback()) {
+        Some(far) if address.ip().is_loopback() => {
+            Err(StartError::AdvertiseNear { value, address, far })
+        }
+        _ => Ok(address),
+    }
 }
 
 /// Where clients reach this node, as the others are told.
@@ -253,4 +301,48 @@ fn random() -> Result<[u8; 16], StartError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(StartError::Random)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn judged(advertise: Option<&str>, bound: &str, join: &str) -> Result<String, String> {
+        let bound = bound.parse().unwrap();
+        let settings = ClusterConfig {
+            bind: bound,
+            advertise: advertise.map(str::to_owned),
+            advertise_http: None,
+            join: vec!["seed.invalid:1".to_owned(), join.to_owned()],
+            key_file: None,
+        };
+        let address = advertised(&settings, bound).await;
+        address.map(|address| address.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_advertised_address_is_one_that_the_others_can_reach() {
+        let (near, far) = ("127.0.0.1:9", "10.0.0.2:9");
+        for (advertise, bound, join, expected) in [
+            (None, near, near, near),
+            (None, "[::ffff:127.0.0.1]:9", near, near),
+            (Some("10.0.0.1:9"), "0.0.0.0:9", far, "10.0.0.1:9"),
+            (Some("[::ffff:10.0.0.1]:9"), "0.0.0.0:9", far, "10.0.0.1:9"),
+            (Some(near), near, "[::ffff:127.0.0.2]:9", near),
+        ] {
+            assert_eq!(judged(advertise, bound, join).await.as_deref(), Ok(expected));
+        }
+        for anywhere in ["0.0.0.0:9", "[::]:9", "[::ffff:0.0.0.0]:9"] {
+            let problem = judged(Some(anywhere), near, near).await.unwrap_err();
+            let expected = format!("advertise is {anywhere:?}, which comes to ");
+            assert!(problem.starts_with(&expected), "{problem}");
+            assert!(problem.contains("every address") && problem.contains("set advertise to"));
+        }
+        // A name is judged by what it means.
+        for here in ["localhost:9", "127.0.0.1:9", "[::ffff:127.0.0.1]:9"] {
+            let problem = judged(Some(here), near, far).await.unwrap_err();
+            assert!(problem.contains(here) && problem.contains(far), "{problem}");
+            assert!(problem.contains("set advertise to an address that it reaches"), "{problem}");
+        }
+    }
 }

@@ -92,6 +92,8 @@ fn a_bad_value_is_answered_with_setting_value_and_remedy() {
         ("cluster = 'here'", "cluster is \"here\": use an IP address and a port"),
         ("join = ['a:1']", "join is \"a:1\": set cluster too"),
         ("advertise = 'a:1'", "advertise is \"a:1\": set cluster too"),
+        ("advertise-http = 'a:1'", "advertise-http is \"a:1\": set cluster too"),
+        ("cluster-key-file = 'key'", "cluster-key-file is \"key\": set cluster too"),
         (
             "cluster = '10.0.0.1:1'",
             "cluster is \"10.0.0.1:1\": beyond this machine a cluster needs a secret",
