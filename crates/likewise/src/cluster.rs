@@ -53,6 +53,8 @@ mod gossip;
 
 mod hello;
 
+mod callers;
+
 mod links;
 
 mod link;

@@ -18,9 +18,11 @@
 //! Source: T. Perrin, "The Noise Protocol Framework", revision 34; the pattern is NNpsk0.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use snow::{Builder, HandshakeState};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::time::timeout;
 
 use crate::cluster::link_error::LinkError;
 use crate::cluster::secret::{Keys, Secret, TAG_BYTES, Tag};
@@ -32,6 +34,10 @@ pub const HELLO_BYTES_MAX: usize = 4 << 10;
 /// The versions of the protocol that this node speaks.
 const OLDEST: u8 = 1;
 const NEWEST: u8 = 1;
+
+/// How long the preamble may be under way. Whoever opens a link sends it at once, so who has sent none by
+/// then is no node, and is hung up on: strangers must not take the room of nodes by saying nothing.
+const PREAMBLE_TIME: Duration = Duration::from_secs(1);
 
 const MAGIC: [u8; 4] = *b"LWl\0";
 const PREAMBLE_BYTES: usize = MAGIC.len() + 2 + 2 * TAG_BYTES;
@@ -84,7 +90,8 @@ where
     greet(io, noise, hello, version).await
 }
 
-/// Takes a link over a connection from outside. The caller bounds the time.
+/// Takes a link over a connection from outside. The caller bounds the time; that of the first message is
+/// bounded here, because nobody has to wait for it for long.
 ///
 /// # Errors
 /// Where the connection fails, or one side does not want the other.
@@ -93,7 +100,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut preamble = [0; PREAMBLE_BYTES];
-    io.read_exact(&mut preamble).await?;
+    let heard = timeout(PREAMBLE_TIME, io.read_exact(&mut preamble)).await;
+    heard.map_err(|_| LinkError::Silent)??;
     let judged = judge_preamble(&preamble, secret);
     let (verdict, version) = match &judged {
         Ok((_, version)) => (Verdict::Accepted, *version),

@@ -16,10 +16,11 @@ use likewise_replica::member::{Direction, NodeId, Peer};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use crate::cluster::callers::{Call, Callers};
 use crate::cluster::complaints::Complaints;
 use crate::cluster::gossip::Command;
 use crate::cluster::hello::{Hello, HelloError};
@@ -31,9 +32,6 @@ use crate::cluster::{Shared, Target, Targets, handshake};
 
 /// How long a connection and its handshake may take. Then it is dropped.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-
-/// Connections from outside whose handshake is not done. More wait to be accepted.
-const HANDSHAKES_MAX: usize = 64;
 
 /// Links that others have opened. One more is closed at once.
 const INCOMING_MAX: usize = 2 * PEERS_MAX;
@@ -61,7 +59,7 @@ struct Inner {
     of_callers: Mutex<Complaints>,
     /// The link that each peer has opened; its newest one, if an older one has not noticed its end yet.
     incoming: Mutex<HashMap<NodeId, AbortHandle>>,
-    handshakes: Arc<Semaphore>,
+    callers: Callers,
 }
 
 /// Why there is no link.
@@ -74,6 +72,8 @@ enum Refusal {
     Stranger(NodeId),
     /// A node with this node's own id.
     Twin,
+    /// Too many connections from one address have not said who they are.
+    TooManyCalls,
 }
 
 impl Links {
@@ -89,7 +89,7 @@ impl Links {
             of_members: Mutex::default(),
             of_callers: Mutex::default(),
             incoming: Mutex::default(),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            callers: Callers::new(),
         }))
     }
 
@@ -103,7 +103,6 @@ impl Links {
         let mut dialled: BTreeMap<NodeId, watch::Sender<Target>> = BTreeMap::new();
         let mut tasks = JoinSet::new();
         loop {
-            let permit = self.0.handshakes.clone().acquire_owned();
             tokio::select! {
                 Some(_) = tasks.join_next() => {}
                 _ = left.changed() => break,
@@ -121,21 +120,26 @@ impl Links {
                         });
                     }
                 }
-                accepted = async { (permit.await, listener.accept().await) } => match accepted {
-                    (Ok(permit), Ok((stream, from))) => {
+                (room, accepted) = async {
+                    (self.0.callers.room().await, listener.accept().await)
+                } => match accepted {
+                    Ok((stream, from)) => {
+                        let Some(call) = self.0.callers.enter(from.ip(), room) else {
+                            self.refused(Direction::Incoming, from, &Refusal::TooManyCalls);
+                            continue;
+                        };
                         let links = self.clone();
                         let (start, started) = tokio::sync::oneshot::channel();
                         let task = tasks.spawn(async move {
                             let Ok(handle) = started.await else { return };
-                            links.serve(stream, from, permit, handle).await;
+                            links.serve(stream, from, call, handle).await;
                         });
                         let _ = start.send(task);
                     }
-                    (_, Err(error)) => {
+                    Err(error) => {
                         tracing::error!(%error, "can't accept links: trying again in a moment");
                         sleep(ACCEPT_REST).await;
                     }
-                    (Err(_), _) => break,
                 },
             }
         }
@@ -206,13 +210,7 @@ impl Links {
     }
 
     /// Takes a connection from outside and serves its link until it ends.
-    async fn serve(
-        self,
-        stream: TcpStream,
-        from: SocketAddr,
-        permit: tokio::sync::OwnedSemaphorePermit,
-        handle: AbortHandle,
-    ) {
+    async fn serve(self, stream: TcpStream, from: SocketAddr, call: Call, handle: AbortHandle) {
         let opening = async {
             stream.set_nodelay(true).map_err(Refusal::Io)?;
             let stream = Metered::new(stream, self.0.shared.figures.links.clone());
@@ -223,7 +221,7 @@ impl Links {
             Ok((LinkStream { reader: opened.reader, writer: opened.writer }, peer))
         };
         let opened = timeout(HANDSHAKE_TIME, opening).await.unwrap_or(Err(Refusal::TooSlow));
-        drop(permit);
+        drop(call);
         let (stream, peer) = match opened {
             Ok(opened) => opened,
             Err(refusal) => return self.refused(Direction::Incoming, from, &refusal),
@@ -287,6 +285,10 @@ impl Links {
                 "it has the identity of this node: it runs on a copy of its data folder. Stop it, \
                  and start it with an empty one"
                     .to_owned(),
+            ),
+            Refusal::TooManyCalls => (
+                "too-many",
+                "too many connections from there have not said yet who they are".to_owned(),
             ),
         };
         self.0.shared.figures.links_refused.count(reason);

@@ -138,3 +138,15 @@ const PREAMBLE: &str = "4c576c000101fe031db4e79cae2fadf172fa0973aac4";
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[tokio::test]
+async fn whoever_says_nothing_or_too_little_is_soon_hung_up_on() {
+    for said in [&b""[..], &MAGIC] {
+        let (mut left, right) = duplex(1 << 12);
+        left.write_all(said).await.unwrap();
+        let began = std::time::Instant::now();
+        let accepted = accept(right, &Secret::open("c"), b"I accept").await;
+        assert_eq!(accepted.err().unwrap().reason(), "silent");
+        assert!(began.elapsed() >= PREAMBLE_TIME);
+    }
+}
