@@ -155,6 +155,7 @@ pub(crate) struct ClusterFigures {
     pub(crate) packets_dropped: AtomicU64,
     pub(crate) packets_refused: Reasons,
     pub(crate) links_refused: Reasons,
+    pub(crate) links_broken: Reasons,
     pub(crate) link_attempts: AtomicU64,
     pub(crate) link_failures: AtomicU64,
     pub(crate) links: Arc<Traffic>,

@@ -74,6 +74,8 @@ enum Refusal {
     Twin,
     /// Too many connections from one address have not said who they are.
     TooManyCalls,
+    /// There are as many links from outside as there may be.
+    TooManyLinks,
 }
 
 impl Links {
@@ -167,13 +169,7 @@ impl Links {
                         () = changed => None,
                     };
                     if let Some(Err(error)) = ended {
-                        let address = goal.identity.address;
-                        self.complain(
-                            Direction::Outgoing,
-                            address,
-                            error.reason(),
-                            &format!("link broke: {error}"),
-                        );
+                        self.broke(Direction::Outgoing, goal.identity.address, &error);
                     }
                     if opened.elapsed() > BACKOFF_MAX {
                         backoff.reset();
@@ -232,8 +228,7 @@ impl Links {
             let mut incoming = self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner);
             incoming.retain(|_, link| !link.is_finished());
             if incoming.len() >= INCOMING_MAX {
-                let text = "it has opened one link too many";
-                return self.complain(Direction::Incoming, from, "too-many", text);
+                return self.refused(Direction::Incoming, from, &Refusal::TooManyLinks);
             }
             // The peer has opened a new one because the old one is no good.
             if let Some(old) = incoming.insert(node, handle) {
@@ -241,8 +236,7 @@ impl Links {
             }
         }
         if let Err(error) = self.carry(stream, peer, Direction::Incoming).await {
-            let text = format!("link broke: {error}");
-            self.complain(Direction::Incoming, from, error.reason(), &text);
+            self.broke(Direction::Incoming, from, &error);
         }
         let mut incoming = self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         if incoming.get(&node).is_some_and(|link| link.id() == id) {
@@ -290,9 +284,18 @@ impl Links {
                 "too-many",
                 "too many connections from there have not said yet who they are".to_owned(),
             ),
+            Refusal::TooManyLinks => (
+                "too-many",
+                format!("there are {INCOMING_MAX} already, for {PEERS_MAX} peers at most"),
+            ),
         };
         self.0.shared.figures.links_refused.count(reason);
         self.complain(direction, address, reason, &format!("{what}: {why}"));
+    }
+
+    fn broke(&self, direction: Direction, address: SocketAddr, error: &LinkError) {
+        self.0.shared.figures.links_broken.count(error.reason());
+        self.complain(direction, address, error.reason(), &format!("link broke: {error}"));
     }
 
     fn complain(

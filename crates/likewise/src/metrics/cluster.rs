@@ -1,10 +1,12 @@
-//! Figures of members, gossip, links, outboxes and repair. The label `peer` is a member's name: there are
-//! as many as members.
+//! Figures of members, gossip, links, outboxes and repair. The label `peer` is a member's name, with its id
+//! where two have one name: there are as many as members.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use likewise_replica::membership::MemberState;
+use likewise_replica::peers::PeerView;
 use prometheus_client::registry::Unit;
 
 use crate::cluster::{Cluster, MemberView};
@@ -29,8 +31,7 @@ fn of_members(lines: &mut Lines<'_>, members: &[MemberView]) -> fmt::Result {
 }
 
 fn of_peers(lines: &mut Lines<'_>, members: &[MemberView]) -> fmt::Result {
-    let linked: Vec<_> =
-        members.iter().filter_map(|member| Some((label(member), member.link.as_ref()?))).collect();
+    let linked = linked(members);
     let outboxes: Vec<_> =
         linked.iter().map(|(peer, link)| (peer.clone(), link.unacknowledged as u64)).collect();
     let help = "Entries that a peer has not acknowledged";
@@ -51,6 +52,19 @@ fn of_peers(lines: &mut Lines<'_>, members: &[MemberView]) -> fmt::Result {
     });
     let help = "Members that gossip takes for dead while their links work";
     lines.gauge("cluster_linked_but_down", help, deaf.count() as u64)
+}
+
+/// The members that there is a link with, each under a label of its own: one series twice would make a
+/// scraper refuse the whole page.
+fn linked(members: &[MemberView]) -> Vec<(String, &PeerView)> {
+    let linked = members.iter().filter_map(|member| Some((member, member.link.as_ref()?)));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    linked.clone().for_each(|(member, _)| *counts.entry(label(member)).or_default() += 1);
+    let distinct = |member: &MemberView| match label(member) {
+        label if counts[&label] > 1 => format!("{label} {}", member.node),
+        label => label,
+    };
+    linked.map(|(member, link)| (distinct(member), link)).collect()
 }
 
 fn label(member: &MemberView) -> String {
@@ -87,6 +101,8 @@ fn of_links(lines: &mut Lines<'_>, cluster: &Cluster) -> fmt::Result {
     lines.counter("link_failures", help, read(&figures.link_failures))?;
     let refused: Vec<_> = figures.links_refused.all().into_iter().collect();
     lines.counters("link_refused", "Links that came to nothing", None, "reason", &refused)?;
+    let broken: Vec<_> = figures.links_broken.all().into_iter().collect();
+    lines.counters("link_broken", "Links that worked and broke", None, "reason", &broken)?;
     let help = "Links closed because the peer did not read";
     lines.counter("link_overflows", help, view.links_overflowed)
 }
@@ -116,4 +132,52 @@ fn both(sent: &AtomicU64, received: &AtomicU64) -> [(&'static str, u64); 2] {
 
 fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use likewise_replica::member::{NodeId, Peer};
+
+    use super::*;
+
+    fn member(node: u64, name: &str, is_linked: bool) -> MemberView {
+        let (node, name) = (NodeId(node), name.to_owned());
+        let http = String::new();
+        let link = PeerView {
+            peer: Peer { node, name: name.clone(), http, incarnation: 1 },
+            mailed: true,
+            mails: true,
+            outbox: 0,
+            unacknowledged: 0,
+            lag: Duration::ZERO,
+            overflows: 0,
+            equal: None,
+        };
+        MemberView {
+            node,
+            is_self: false,
+            name: Some(name),
+            address: None,
+            http: None,
+            state: MemberState::Alive,
+            since: SystemTime::UNIX_EPOCH,
+            incarnation: 1,
+            link: is_linked.then_some(link),
+        }
+    }
+
+    #[test]
+    fn two_members_of_one_name_have_a_series_each() {
+        let members = [
+            member(1, "a", true),
+            member(2, "b", true),
+            member(3, "a", true),
+            member(4, "b", false),
+        ];
+        let labels: Vec<String> = linked(&members).into_iter().map(|(label, _)| label).collect();
+        let with_id = |node| format!("a {}", NodeId(node));
+        assert_eq!(labels, [with_id(1), "b".to_owned(), with_id(3)]);
+    }
 }
