@@ -56,7 +56,8 @@ pub(crate) struct Gossip {
     /// Since when the node is alone, until it has been told so.
     alone_since: Option<Instant>,
     notices: Vec<mpsc::Sender<Vec<u8>>>,
-    remembered: Vec<SocketAddr>,
+    /// The addresses that the next life is to find, and how many lists there have been.
+    remembered: (u64, Vec<SocketAddr>),
     /// About packets that may come from anybody.
     complaints: Complaints,
     /// About nodes that use the identity of this one: strangers must not crowd these out.
@@ -84,7 +85,7 @@ impl Gossip {
             looking: Arc::default(),
             alone_since,
             notices: Vec::new(),
-            remembered: Vec::new(),
+            remembered: (0, Vec::new()),
             complaints: Complaints::default(),
             twins: Complaints::default(),
             leaving: None,
@@ -254,12 +255,14 @@ impl Gossip {
     ) {
         let addresses: Vec<SocketAddr> = active.map(|member| member.identity.address).collect();
         // Whoever is alone remembers those that it was with.
-        if addresses.is_empty() || addresses == self.remembered {
+        let (number, last) = &mut self.remembered;
+        if addresses.is_empty() || addresses == *last {
             return;
         }
-        self.remembered.clone_from(&addresses);
-        let seeds = self.seeds.clone();
-        tokio::task::spawn_blocking(move || seeds.remember(&addresses));
+        *number += 1;
+        last.clone_from(&addresses);
+        let (seeds, number) = (self.seeds.clone(), *number);
+        tokio::task::spawn_blocking(move || seeds.remember(number, &addresses));
     }
 
     fn send(&self, body: &[u8], to: SocketAddr) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -21,11 +22,13 @@ const REMEMBERED_NAME: &str = "peers";
 const REMEMBERED_BYTES_MAX: u64 = 64 << 10;
 
 /// Where to look.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Seeds {
     names: Vec<String>,
     remembered: Vec<SocketAddr>,
     file: Option<PathBuf>,
+    /// The number of the last list that was written, or that was to be.
+    written: Mutex<u64>,
 }
 
 impl Seeds {
@@ -39,7 +42,7 @@ impl Seeds {
         // Only a hint: what can't be read is passed over.
         let lines = text.as_deref().unwrap_or_default().lines();
         let remembered = lines.filter_map(|line| line.parse().ok()).take(ADDRESSES_MAX).collect();
-        Self { names, remembered, file }
+        Self { names, remembered, file, written: Mutex::new(0) }
     }
 
     /// Whether there is nobody to ask.
@@ -60,14 +63,21 @@ impl Seeds {
         found.into_iter().take(ADDRESSES_MAX).collect()
     }
 
-    /// Remembers addresses for the next life. Blocks for as long as the disk takes.
-    pub(crate) fn remember(&self, addresses: &[SocketAddr]) {
+    /// Remembers addresses for the next life. Lists are numbered from 1 on: whichever comes first, an older
+    /// one does not go over a newer one. Blocks for as long as the disk takes.
+    pub(crate) fn remember(&self, number: u64, addresses: &[SocketAddr]) {
         let Some(file) = &self.file else { return };
+        // Held while writing: there is one temporary file.
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if number <= *written {
+            return;
+        }
+        *written = number;
         let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
         let temporary = file.with_extension("tmp");
-        let written =
+        let renamed =
             std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, file));
-        if let Err(error) = written {
+        if let Err(error) = renamed {
             tracing::debug!(%error, file = %file.display(), "the peers could not be remembered");
         }
     }
@@ -87,11 +97,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let nobody = Seeds::new(Vec::new(), Some(folder.path()));
         assert!(nobody.is_empty());
-        nobody.remember(&["127.0.0.1:2".parse().unwrap()]);
+        nobody.remember(1, &["127.0.0.1:2".parse().unwrap()]);
         let seeds = Seeds::new(vec!["127.0.0.1:1".to_owned()], Some(folder.path()));
         let found: Vec<String> =
             seeds.look_up().await.into_iter().map(|found| found.to_string()).collect();
         assert_eq!(found, ["127.0.0.1:1", "127.0.0.1:2"]);
+    }
+
+    #[test]
+    fn the_newest_list_stays_however_the_writes_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let seeds = Seeds::new(Vec::new(), Some(folder.path()));
+        let address = |port: u64| format!("127.0.0.1:{port}").parse().unwrap();
+        std::thread::scope(|scope| {
+            for number in (1..=32).rev() {
+                let seeds = &seeds;
+                scope.spawn(move || seeds.remember(number, &[address(number)]));
+            }
+        });
+        seeds.remember(31, &[address(31)]);
+        let again = Seeds::new(Vec::new(), Some(folder.path()));
+        assert_eq!(again.remembered, [address(32)]);
+        assert!(!folder.path().join("peers.tmp").exists());
     }
 
     #[test]
