@@ -302,8 +302,7 @@ impl Node {
             return Status { ready: false, writable, detail };
         }
         if self.0.catching_up.load(Ordering::Relaxed) {
-            let detail = "catching up with the cluster".to_owned();
-            return Status { ready: false, writable, detail };
+            return Status { ready: false, writable, detail: self.catching_up_detail() };
         }
         Status { ready: true, writable, detail: "recovered and writable".to_owned() }
     }
@@ -317,6 +316,17 @@ impl Node {
             shed: self.0.shed.load(Ordering::Relaxed),
             read_only: self.read_only().is_some(),
         }
+    }
+
+    /// What a node that catches up waits for: somebody to catch up with, or what they hold.
+    fn catching_up_detail(&self) -> String {
+        let linked = self.0.cluster.lock().unwrap_or_else(PoisonError::into_inner).peers.len();
+        let why = match linked {
+            0 => "no link to any member yet".to_owned(),
+            1 => "1 member linked".to_owned(),
+            _ => format!("{linked} members linked"),
+        };
+        format!("catching up with the cluster: {why}")
     }
 
     fn read_only(&self) -> Option<String> {
@@ -349,3 +359,6 @@ impl NodeThread {
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
+
+#[cfg(test)]
+mod tests;
