@@ -10,6 +10,19 @@
 //! and can talk to each other. `gossip` drives the membership, `seeds` finds whom to ask, `links` keeps a
 //! link to every member that takes part, `link` carries messages over one.
 //!
+//! What the membership says of a member decides what becomes of the link that this node has opened to it.
+//! The outbox belongs to that link: it ends with it, and a new link begins with an empty one and a repair.
+//!
+//! | member | link to it | outbox for it |
+//! |---|---|---|
+//! | alive or suspect | opened, and opened again after each break | filled and mailed while there is a link |
+//! | down | kept while it works, not opened again | as long as the link: it may only be gossip that is lost |
+//! | left or forgotten | closed at once | dropped: what it lacks it gets by repair, if it comes back |
+//! | in another life, or elsewhere | closed, and opened to where it is now | dropped: a repair tells what it lacks |
+//!
+//! The link that a member has opened to this node is not touched by any of this: it ends when the member
+//! closes it, opens a new one, or is silent for too long.
+//!
 //! No task here ever waits for another one while packets wait for it: what can't be handed on at once is
 //! dropped and counted, and comes again.
 
