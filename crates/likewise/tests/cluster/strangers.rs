@@ -1,8 +1,10 @@
 //! Who must not get in, who must not do harm, and who only looks like a stranger.
 
 use std::io::Write;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
+
+use tokio::net::TcpSocket;
 
 use super::ask::{PATIENCE, check, metric, until};
 use super::load::{Random, write_all};
@@ -11,6 +13,9 @@ use super::record::Record;
 
 /// Datagrams and streams of nonsense that are thrown at a cluster port.
 const NONSENSE: usize = 500;
+
+/// Connections that one machine opens and says nothing on.
+const SILENT_CALLS: usize = 100;
 
 /// The lines of a key file.
 struct KeyFile {
@@ -156,6 +161,31 @@ fn nonsense_on_the_cluster_port_does_no_harm() {
     until_together(&[a, b, &late]);
     record.assert_exactly(&[a, b, &late]);
     drop(open);
+}
+
+#[test]
+fn one_machine_that_calls_and_says_nothing_keeps_nobody_out() {
+    let cluster = Cluster::start(2);
+    let [a, b] = &cluster.nodes[..] else { unreachable!("two were started") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let address: SocketAddr = a.address.parse().unwrap();
+    // More than there is room for in all, from an address that no node has.
+    let calls: Vec<_> = (0..SILENT_CALLS)
+        .map(|_| {
+            runtime.block_on(async {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+                socket.connect(address).await.unwrap()
+            })
+        })
+        .collect();
+    let late = Setup::new("c", cluster.folder()).join(&a.address).start();
+    until_together(&[a, b, &late]);
+    until("what was too much is counted", PATIENCE, || {
+        let refused = metric(&a.url, "likewise_link_refused_total{reason=\"too-many\"}")?;
+        check(refused >= 1.0, || format!("{refused} refused"))
+    });
+    drop(calls);
 }
 
 #[test]
