@@ -53,6 +53,8 @@ pub struct Event {
 pub enum Happened {
     /// It is here, for the first time or again.
     Joined,
+    /// There is a link to it, and it has said its name.
+    Introduced,
     /// It does not answer.
     Suspected,
     /// It was suspected and lives.
@@ -84,6 +86,7 @@ impl Happened {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Joined => "joined",
+            Self::Introduced => "introduced",
             Self::Suspected => "suspected",
             Self::Recovered => "recovered",
             Self::Down => "down",

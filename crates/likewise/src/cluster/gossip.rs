@@ -300,8 +300,9 @@ impl Gossip {
     fn tell(&self, event: Event) {
         let Event { what, member } = event;
         let Identity { node, incarnation, address } = member.identity;
-        let name = member.name.as_deref().unwrap_or("?");
         let id = node.to_string();
+        // A member says its name on the first link.
+        let name = member.name.as_deref().unwrap_or(&id);
         match what {
             Happened::Renewed => {
                 self.shared.incarnation.store(incarnation, Ordering::Relaxed);

@@ -48,8 +48,9 @@ pub(crate) struct EventData {
 
 /// Streams what happens to members from now on.
 ///
-/// Events are `joined`, `suspected`, `recovered`, `down`, `left`, `restarted`, `renewed` and `forgotten`; a
-/// reader that is too slow gets `missed` with the number of those that it did not get.
+/// Events are `joined`, `introduced` (there is a link, and so a name), `suspected`, `recovered`, `down`,
+/// `left`, `restarted`, `renewed` and `forgotten`; a reader that is too slow gets `missed` with the number
+/// of those that it did not get.
 #[utoipa::path(
     get, path = "/v1/cluster/events", tag = "operation",
     responses((status = 200, description = "Server-Sent Events", body = EventData, content_type = "text/event-stream")),
