@@ -269,7 +269,7 @@ impl Cluster {
         self.0.address
     }
 
-    /// All members that this node knows, itself first.
+    /// All members that this node knows, itself first, the others by name.
     #[must_use]
     pub fn members(&self) -> Vec<MemberView> {
         let shared = &self.0;
@@ -287,6 +287,8 @@ impl Cluster {
             incarnation: member.identity.incarnation,
             link: peers.remove(&member.identity.node),
         });
+        let mut others: Vec<MemberView> = others.collect();
+        others.sort_by(|a, b| (&a.name, a.node).cmp(&(&b.name, b.node)));
         [self.myself()].into_iter().chain(others).collect()
     }
 

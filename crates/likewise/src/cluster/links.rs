@@ -295,6 +295,10 @@ impl Links {
 
     fn broke(&self, direction: Direction, address: SocketAddr, error: &LinkError) {
         self.0.shared.figures.links_broken.count(error.reason());
+        // Whoever goes, and whoever goes with it, cuts links: that is how it should be.
+        if self.0.shared.node.is_draining() {
+            return;
+        }
         self.complain(direction, address, error.reason(), &format!("link broke: {error}"));
     }
 
