@@ -46,7 +46,8 @@ impl Peers {
         if self.state.root_digest() == root {
             let node = self.links[&link].peer.node;
             self.mailed.get_mut(&node).into_iter().for_each(|mailed| mailed.owes = false);
-            return self.send(link, &Message::Same);
+            let settled = self.is_settled();
+            return self.send(link, &Message::Same { settled });
         }
         if self.has_no_time_for(link) {
             return self.send(link, &Message::Busy);
@@ -60,7 +61,7 @@ impl Peers {
             let digest = |slot| self.state.slot_digest(first + slot);
             (number, std::array::from_fn(|slot| mark(digest(slot), salt)))
         });
-        let slots = Message::Slots { groups: groups.collect() };
+        let slots = Message::Slots { settled: self.is_settled(), groups: groups.collect() };
         self.send(link, &slots);
     }
 

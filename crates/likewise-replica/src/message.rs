@@ -76,11 +76,17 @@ pub enum Message {
         marks: Box<[u8; GROUPS]>,
     },
     /// The states are equal.
-    Same,
+    Same {
+        /// Whether the answering side has caught up itself, or came with data: if not, to hold what it holds
+        /// means little.
+        settled: bool,
+    },
     /// Not now: try again in a moment.
     Busy,
     /// The marks of the slots of the groups that differ.
     Slots {
+        /// As in [`Self::Same`].
+        settled: bool,
         /// The number of each group and the marks of its slots.
         groups: Vec<(u8, [u8; GROUP_SLOTS])>,
     },
@@ -142,8 +148,10 @@ impl Message {
                 bytes.extend_from_slice(&root.to_bytes());
                 bytes.extend_from_slice(marks.as_slice());
             }
-            Self::Same | Self::Busy => {}
-            Self::Slots { groups } => {
+            Self::Same { settled } => bytes.push(u8::from(*settled)),
+            Self::Busy => {}
+            Self::Slots { settled, groups } => {
+                bytes.push(u8::from(*settled));
                 for (number, marks) in groups {
                     bytes.push(*number);
                     bytes.extend_from_slice(marks);
@@ -176,7 +184,7 @@ impl Message {
             Self::Ack { .. } => "Ack",
             Self::Status { .. } => "Status",
             Self::Compare { .. } => "Compare",
-            Self::Same => "Same",
+            Self::Same { .. } => "Same",
             Self::Busy => "Busy",
             Self::Slots { .. } => "Slots",
             Self::Gather { .. } => "Gather",
@@ -194,7 +202,7 @@ impl Message {
             Self::Ack { .. } => 3,
             Self::Status { .. } => 4,
             Self::Compare { .. } => 5,
-            Self::Same => 6,
+            Self::Same { .. } => 6,
             Self::Busy => 7,
             Self::Slots { .. } => 8,
             Self::Gather { .. } => 9,
@@ -230,7 +238,7 @@ impl Message {
             3 => Self::Ack { frame: reader.varint()? },
             4 => Self::Status { root: Digest::from_bytes(reader.array()?) },
             5 => compare(&mut reader)?,
-            6 => Self::Same,
+            6 => Self::Same { settled: reader.byte()? != 0 },
             7 => Self::Busy,
             8 => slots(&mut reader)?,
             9 => gather(&mut reader)?,
@@ -281,6 +289,7 @@ fn compare(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
 }
 
 fn slots(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let settled = reader.byte()? != 0;
     let mut groups: Vec<(u8, [u8; GROUP_SLOTS])> = Vec::new();
     while !reader.is_at_end() {
         let number = reader.byte()?;
@@ -291,7 +300,7 @@ fn slots(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
         }
         groups.push((number, reader.array()?));
     }
-    Ok(Message::Slots { groups })
+    Ok(Message::Slots { settled, groups })
 }
 
 fn gather(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {

@@ -41,6 +41,8 @@ pub(crate) struct Peers {
     next_status: Duration,
     /// When anything was last new here.
     pub(crate) last_change: Duration,
+    /// Whether this node had anything when it started.
+    came_with_data: bool,
     /// Whether this node has had a whole look at what a peer knows.
     pub(crate) caught_up: bool,
     /// Entries from peers that were new here.
@@ -65,6 +67,8 @@ pub(crate) struct Mailed {
     pub(crate) overflows: u64,
     /// Whether it may lack something that is in no outbox, until a repair has looked.
     pub(crate) owes: bool,
+    /// Whether it said that it is settled, when states were last compared.
+    pub(crate) settled: Option<bool>,
     /// How long it is left alone because it said that it is busy.
     pub(crate) busy_rest: Duration,
     /// When to compare states with it, ahead of its turn.
@@ -122,6 +126,8 @@ pub struct PeerView {
     pub overflows: u64,
     /// Whether its state equals this one's, as far as it has said.
     pub equal: Option<bool>,
+    /// Whether there is something to catch up with: it has caught up itself, or came with data.
+    pub settled: Option<bool>,
 }
 
 impl Mailed {
@@ -139,6 +145,7 @@ impl Mailed {
 impl Peers {
     pub(crate) fn new(me: NodeId, state: Arc<State>) -> Self {
         Self {
+            came_with_data: state.root_digest() != Digest::default(),
             state,
             me,
             now: Duration::ZERO,
@@ -177,6 +184,7 @@ impl Peers {
                 outbox: Outbox::default(),
                 overflows: 0,
                 owes: true,
+                settled: None,
                 busy_rest: Duration::ZERO,
                 repair_due: Some(self.now + patience),
             };
@@ -308,6 +316,11 @@ impl Peers {
         Some(last + FILLING_REST).filter(|&until| until > self.now)
     }
 
+    /// Whether others may catch up with this node.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.caught_up || self.came_with_data
+    }
+
     /// A peer sends whole slots, or is about to.
     pub(crate) fn filled_by(&mut self, node: NodeId) {
         if !self.is_filled_by_another(node) {
@@ -388,6 +401,7 @@ impl Peers {
                 lag: Duration::ZERO,
                 overflows: 0,
                 equal: None,
+                settled: None,
             });
             view.mails |= link.direction == Direction::Incoming;
             view.equal = view.equal.or_else(|| link.root.map(|theirs| theirs == root));
@@ -399,6 +413,7 @@ impl Peers {
             view.unacknowledged = mailed.outbox.entries();
             view.lag = mailed.outbox.lag(self.now);
             view.overflows = mailed.overflows;
+            view.settled = mailed.settled;
         }
         views.into_values().collect()
     }

@@ -48,6 +48,8 @@ pub(crate) struct Repair {
     slots_done: usize,
     /// How many differences a slot is likely to have, before any is known.
     differences_a_slot: f64,
+    /// Whether the other side is one to catch up with.
+    settled: bool,
     /// Entries that this node lacks, as far as it has heard.
     lacking: u64,
     last_heard: Duration,
@@ -126,6 +128,7 @@ impl Peers {
             found: 0,
             slots_done: 0,
             differences_a_slot: 0.0,
+            settled: false,
             lacking: 0,
             last_heard: self.now,
         });
@@ -182,12 +185,19 @@ impl Peers {
                 });
                 self.repair_again(&repair, rest);
             }
-            (Stage::Comparing, Message::Same) => {
+            (Stage::Comparing, Message::Same { settled }) => {
                 self.figures.same += 1;
-                self.caught_up = true;
+                self.caught_up |= settled;
                 self.owes_nothing_to(repair.node);
+                self.heard_whether_settled(&mut repair, settled);
+                if !self.caught_up {
+                    self.repair_again(&repair, REPAIR_AGAIN);
+                }
             }
-            (Stage::Comparing, Message::Slots { groups }) => self.compared_slots(repair, &groups),
+            (Stage::Comparing, Message::Slots { settled, groups }) => {
+                self.heard_whether_settled(&mut repair, settled);
+                self.compared_slots(repair, &groups);
+            }
             (Stage::Sketching(gathered), Message::More { until })
                 if until > gathered.symbols_made() as u64 =>
             {
@@ -321,9 +331,19 @@ impl Peers {
 
     /// What is lacking is on its way. Where it has to wait for a link, the next round finds it again.
     fn repaired_before_ready(&mut self, repair: &Repair) {
-        self.awaited = Some(self.news.saturating_add(repair.lacking));
+        // To hold what another newcomer holds is no end.
+        if repair.settled {
+            self.awaited = Some(self.news.saturating_add(repair.lacking));
+        }
         self.repair_again(repair, REPAIR_AGAIN);
         self.look_whether_caught_up();
+    }
+
+    fn heard_whether_settled(&mut self, repair: &mut Repair, settled: bool) {
+        repair.settled = settled;
+        if let Some(mailed) = self.mailed.get_mut(&repair.node) {
+            mailed.settled = Some(settled);
+        }
     }
 
     /// Once as much has come as was lacking at the last round, and that often enough, this node has caught up.

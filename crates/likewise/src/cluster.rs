@@ -159,7 +159,7 @@ pub struct MemberView {
 }
 
 /// Counters of gossip and links.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ClusterFigures {
     pub(crate) packets_sent: AtomicU64,
     pub(crate) packets_received: AtomicU64,
@@ -174,11 +174,40 @@ pub(crate) struct ClusterFigures {
     pub(crate) links: Arc<Traffic>,
 }
 
+impl ClusterFigures {
+    fn new() -> Self {
+        Self {
+            packets_sent: AtomicU64::default(),
+            packets_received: AtomicU64::default(),
+            packet_bytes_sent: AtomicU64::default(),
+            packet_bytes_received: AtomicU64::default(),
+            packets_dropped: AtomicU64::default(),
+            packets_refused: Reasons::new(["cluster", "secret", "stale", "forged", "not_likewise"]),
+            links_refused: Reasons::new([
+                "cluster",
+                "secret",
+                "version",
+                "not_likewise",
+                "connect",
+            ]),
+            links_broken: Reasons::new(["connection", "silent", "stuck"]),
+            link_attempts: AtomicU64::default(),
+            link_failures: AtomicU64::default(),
+            links: Arc::default(),
+        }
+    }
+}
+
 /// Counts by reason. There are as many as the code has words for.
 #[derive(Debug, Default)]
 pub(crate) struct Reasons(Mutex<BTreeMap<&'static str, u64>>);
 
 impl Reasons {
+    /// Counts that begin at 0, so that the first of each is seen to be one more.
+    fn new<const N: usize>(reasons: [&'static str; N]) -> Self {
+        Self(Mutex::new(reasons.map(|reason| (reason, 0)).into()))
+    }
+
     pub(crate) fn count(&self, reason: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
     }
@@ -379,7 +408,7 @@ impl Shared {
             members: Mutex::default(),
             targets: watch::Sender::new(Targets::new()),
             events: broadcast::Sender::new(EVENTS_MAX),
-            figures: ClusterFigures::default(),
+            figures: ClusterFigures::new(),
             commands,
             leave_asked: watch::Sender::new(false),
             left: watch::Sender::new(false),

@@ -55,6 +55,7 @@ pub(crate) struct TestNode {
     pub(crate) disk_holds: bool,
     held: VecDeque<BatchId>,
     requests: u64,
+    has_recovered: bool,
 }
 
 impl Cluster {
@@ -79,6 +80,10 @@ impl Cluster {
     pub(crate) fn connected(nodes: usize) -> Self {
         let mut cluster = Self::new(nodes);
         for a in 0..nodes {
+            // It has been there for a while.
+            cluster.handle(a, Input::Alone);
+        }
+        for a in 0..nodes {
             for b in 0..a {
                 cluster.connect(a, b);
             }
@@ -93,6 +98,13 @@ impl Cluster {
 
     /// A link that `from` opens.
     pub(crate) fn open(&mut self, from: usize, to: usize) {
+        for node in [from, to] {
+            let TestNode { replica, state, has_recovered, .. } = &mut self.nodes[node];
+            // A replica is told at its start what was found on disk.
+            if std::mem::take(has_recovered) && !replica.has_caught_up() {
+                *replica = Replica::new(NodeId(node as u64), state.clone());
+            }
+        }
         let (here, there) = (LinkId(2 * self.links), LinkId(2 * self.links + 1));
         self.links += 1;
         self.nodes[from].links.insert(here, (to, there));
@@ -195,6 +207,7 @@ impl Cluster {
         let (post, user) = (format!("post-{post}"), format!("user-{user}"));
         let like = Like::new(&post, "like", &user).unwrap();
         let _ = self.nodes[node].state.raise(like, |_| CausalLength::new(1));
+        self.nodes[node].has_recovered = true;
     }
 
     /// Lets the next thing happen: a message arrives or a deadline is met. False where there is nothing
@@ -272,6 +285,7 @@ impl TestNode {
             disk_holds: false,
             held: VecDeque::new(),
             requests: 0,
+            has_recovered: false,
         }
     }
 

@@ -19,9 +19,10 @@ fn every_message() -> Vec<Message> {
         Message::Ack { frame: 127 },
         Message::Status { root },
         Message::Compare { salt: 7, root, marks: Box::new(std::array::from_fn(|at| at as u8)) },
-        Message::Same,
+        Message::Same { settled: true },
         Message::Busy,
         Message::Slots {
+            settled: false,
             groups: [3, 127].map(|number| (number, std::array::from_fn(|at| at as u8))).to_vec(),
         },
         Message::Gather { salt: 7, slots: vec![0, 1, 700, 1_023], entries: 300 },

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::membership::{
-    Event, ForgetError, Happened, Identity, MemberState, Membership, Output,
+    Event, ForgetError, Happened, Identity, Member, MemberState, Membership, Output,
 };
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -182,13 +182,22 @@ impl Gossip {
         }
     }
 
-    /// A node that finds nobody for long enough has nobody to catch up with.
+    /// A node that for long enough finds nobody, or only others that are as new as itself, has nobody to
+    /// catch up with.
     fn mind_being_alone(&mut self) {
         let Some(since) = &mut self.alone_since else { return };
-        if !self.membership.is_alone() {
+        let peers = self.shared.node.cluster().peers;
+        let may_have_more = |member: &Member| {
+            let peer = peers.iter().find(|peer| peer.peer.node == member.identity.node);
+            peer.and_then(|peer| peer.settled) != Some(false)
+        };
+        let mut active = self.membership.members().filter(|member| member.state.is_active());
+        if active.any(may_have_more) {
             *since = Instant::now();
         } else if since.elapsed() >= JOIN_PATIENCE {
-            tracing::info!("nobody answers: this node goes ahead by itself and goes on looking");
+            tracing::info!(
+                "nobody answers who has been here before: this node goes ahead, and goes on looking"
+            );
             self.shared.node.alone();
             self.alone_since = None;
         }
@@ -249,10 +258,7 @@ impl Gossip {
         }
     }
 
-    fn remember<'a>(
-        &mut self,
-        active: impl Iterator<Item = &'a likewise_replica::membership::Member>,
-    ) {
+    fn remember<'a>(&mut self, active: impl Iterator<Item = &'a Member>) {
         let addresses: Vec<SocketAddr> = active.map(|member| member.identity.address).collect();
         // Whoever is alone remembers those that it was with.
         let (number, last) = &mut self.remembered;

@@ -154,6 +154,7 @@ mod tests {
             lag: Duration::ZERO,
             overflows: 0,
             equal: None,
+            settled: None,
         };
         MemberView {
             node,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::ask::{DETECTION, check, until};
+use super::ask::{DETECTION, check, metric, until};
 use super::load::Load;
 use super::nodes::{Cluster, Node, Setup};
 use super::record::Record;
@@ -106,6 +106,37 @@ fn a_node_that_lost_its_data_is_not_ready_before_it_has_everything_again() {
             check(right, || format!("{view:?}"))
         });
     }
+}
+
+#[test]
+fn two_nodes_that_lost_their_data_do_not_take_each_other_for_the_cluster() {
+    let mut cluster = Cluster::start(3);
+    let load = Load::start(cluster.urls(), 0);
+    load.until_more(SOME);
+    load.aim(urls_but(&cluster, 1));
+    cluster.nodes[1].until_handed_over();
+    load.aim(vec![cluster.nodes[0].url.clone()]);
+    cluster.nodes[2].until_handed_over();
+    let record = load.stop();
+    (1..3).for_each(|number| cluster.nodes[number].wipe());
+    cluster.nodes[0].pause();
+    // They find each other before anybody who has anything.
+    let address = cluster.nodes[1].address.clone();
+    cluster.nodes[2].setup.joins.push(address);
+    (1..3).for_each(|number| cluster.nodes[number].restart());
+    let id = cluster.nodes[2].id();
+    cluster.nodes[1].until_shows(&id, "alive");
+    until("they have compared what they hold", DETECTION, || {
+        let rounds = metric(&cluster.nodes[1].url, "likewise_repair_rounds_total")?;
+        check(rounds >= 2.0, || format!("{rounds} rounds"))
+    });
+    (1..3).for_each(|number| assert_eq!(cluster.nodes[number].readiness().unwrap(), 503));
+    cluster.nodes[0].resume();
+    for number in 1..3 {
+        cluster.nodes[number].until_ready();
+        record.held_by(&cluster.nodes[number].url);
+    }
+    assert_exactly(&cluster, &record);
 }
 
 #[test]
