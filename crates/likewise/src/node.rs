@@ -137,7 +137,7 @@ pub struct Status {
 pub struct NodeFigures {
     /// Those of the journal, where there is one.
     pub journal: Option<Figures>,
-    /// Gauge: events that wait for the node's thread.
+    /// Gauge: writes that wait for the node's thread.
     pub queued: u64,
     /// Requests that were shed because too much was waiting.
     pub shed: u64,

@@ -128,6 +128,7 @@ impl Server {
         let listener = TcpListener::bind(config.http).await.map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
         let secret = secret(&config)?;
+        warn_of_open_door(&config, &secret);
         let met = match &config.cluster {
             Some(cluster) => {
                 let sockets = Sockets::bind(cluster.bind).await.map_err(bind(cluster.bind))?;
@@ -242,6 +243,16 @@ fn me(config: &Config, recovery: Option<&Recovery>, http: SocketAddr) -> Result<
         http: http.to_string(),
         incarnation: recovery.map_or(1, |recovery| recovery.incarnation),
     })
+}
+
+fn warn_of_open_door(config: &Config, secret: &Secret) {
+    let bind = config.cluster.as_ref().map(|cluster| cluster.bind);
+    if let Some(bind) = bind.filter(|bind| !bind.ip().is_loopback() && !secret.is_secret()) {
+        tracing::warn!(
+            cluster = %bind,
+            "there is no secret: whoever reaches the cluster port can join, and change every like"
+        );
+    }
 }
 
 fn warn_of_torn_end(recovery: Option<&Recovery>) {

@@ -35,7 +35,7 @@ impl Collector for NodeCollector {
         lines.gauge("writable", "1 while writes are taken", status.writable.into())?;
         let figures = node.figures();
         cluster::encode(&mut lines, &self.0)?;
-        lines.gauge("queue_length", "Events that wait for the node's thread", figures.queued)?;
+        lines.gauge("queue_length", "Writes that wait for the node's thread", figures.queued)?;
         lines.counter("writes_shed", "Writes turned away because too much waited", figures.shed)?;
         let Some(journal) = figures.journal else { return Ok(()) };
         lines.counter("journal_commits", "Group commits", journal.commits)?;

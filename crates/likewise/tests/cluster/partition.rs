@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::ask::{DETECTION, check, until};
+use super::ask::{DETECTION, check, metric, until};
 use super::load::Load;
 use super::nodes::{Node, Setup, run, until_together};
-use super::record::Record;
+use super::record::{Record, until_equal};
 use super::wires::{self, Network};
 
 /// How long the halves are apart.
@@ -107,6 +107,30 @@ fn a_minority_cut_off_under_load_in_both_halves_is_whole_again_after_it() {
     loads.into_iter().for_each(|load| record.merge(&load.stop()));
     record.assert_exactly(&all);
     eprintln!("equal after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_node_that_only_gossip_takes_for_dead_still_gives_and_gets_likes() {
+    if !possible() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::new(3);
+    let nodes = start(&network, folder.path());
+    let load = Load::start(urls(&nodes), 0);
+    load.until_more(SOME);
+    network.mute(2);
+    let (others, muted) = nodes.split_at(2);
+    until("the others have given it up", DETECTION, || gave_up(others, muted));
+    until("the figures tell what is the matter", DETECTION, || {
+        let hint = metric(&others[0].url, "likewise_cluster_linked_but_down")?;
+        check(hint >= 1.0, || format!("{hint}"))
+    });
+    load.until_more(SOME);
+    let record = load.stop();
+    let all: Vec<&Node> = nodes.iter().collect();
+    until_equal(&all);
+    record.assert_exactly(&all);
 }
 
 fn view_digest(node: &Node) -> String {

@@ -27,7 +27,8 @@ pub(crate) struct Network {
 
 /// Whether this process may make what a network needs; the reason if not.
 pub(crate) fn possible() -> Result<(), String> {
-    let probe = format!("likewise-{}-probe", std::process::id());
+    let network = NETWORKS.fetch_add(1, Ordering::Relaxed);
+    let probe = format!("likewise-{}-{network}-probe", std::process::id());
     let steps = [
         &["netns", "add", &probe][..],
         &["-n", &probe, "link", "add", "whole", "type", "bridge"],
@@ -82,6 +83,12 @@ impl Network {
         for number in numbers {
             self.in_hub(&["link", "set", &format!("cluster{number}"), "master", "parted"]);
         }
+    }
+
+    /// Loses all packets of UDP that a node sends, and nothing else, as a firewall may.
+    pub(crate) fn mute(&self, number: usize) {
+        let namespace = &self.namespaces[number];
+        ip(&["-n", namespace, "rule", "add", "pref", "1", "ipproto", "udp", "blackhole"]);
     }
 
     /// Mends every cut.
