@@ -3,7 +3,7 @@
 //! To hash a large state takes seconds. So it is done a piece at a time, and the node goes on with all its
 //! other work in between.
 
-use likewise_state::place::Place;
+use likewise_state::place::{Place, SlotReader};
 use likewise_state::sketch::{Encoder, word};
 use likewise_state::state::State;
 
@@ -15,13 +15,16 @@ pub(crate) struct Gathered {
     slots: Vec<u16>,
     /// How many of the slots have been read.
     read: usize,
+    /// The one that is being read.
+    reader: Option<SlotReader>,
     places: Vec<(u64, Place)>,
     encoder: Encoder,
 }
 
 impl Gathered {
     pub(crate) fn new(slots: Vec<u16>, salt: u64) -> Self {
-        Self { salt, slots, read: 0, places: Vec::new(), encoder: Encoder::default() }
+        let (places, encoder) = (Vec::new(), Encoder::default());
+        Self { salt, slots, read: 0, reader: None, places, encoder }
     }
 
     pub(crate) fn slots(&self) -> &[u16] {
@@ -42,15 +45,18 @@ impl Gathered {
     pub(crate) fn advance(&mut self, state: &State, until: Option<usize>) -> bool {
         let mut left = GATHER_PIECE;
         while left > 0 && !self.is_read() {
-            let hashed = state.hashed(usize::from(self.slots[self.read]));
-            self.read += 1;
+            let slot = usize::from(self.slots[self.read]);
+            let reader = self.reader.get_or_insert_with(|| state.reader(slot));
             // An empty slot is work too.
-            left = left.saturating_sub(hashed.len() + 1);
-            for (hash, place) in hashed {
-                let word = word(hash, self.salt);
-                self.places.push((word, place));
-                self.encoder.insert(word);
-            }
+            left -= 1;
+            let Some((hash, place)) = reader.next(state) else {
+                self.reader = None;
+                self.read += 1;
+                continue;
+            };
+            let word = word(hash, self.salt);
+            self.places.push((word, place));
+            self.encoder.insert(word);
         }
         match until {
             _ if !self.is_read() => false,
@@ -91,7 +97,9 @@ mod tests {
     fn what_is_gathered_in_pieces_has_the_same_symbols_as_at_once() {
         let state = State::new(Keys::for_tests());
         for n in 0..3 * GATHER_PIECE {
-            let (post, user) = (format!("post-{}", n / 10), format!("user-{n}"));
+            // One slot alone has more than a piece.
+            let post = if n % 2 == 0 { "hot".to_owned() } else { format!("post-{}", n / 10) };
+            let user = format!("user-{n}");
             let like = Like::new(&post, "like", &user).expect("these are ids");
             let _ = state.raise(like, |_| Some(CausalLength::LIKED_ONCE));
         }

@@ -71,8 +71,7 @@ pub const REPAIR_PATIENCE: Duration = Duration::from_secs(10);
 /// its own, and takes as much more.
 pub const BATCH_ENTRIES_MAX: usize = 262_144;
 
-/// Entries that are hashed before the node looks at its other work, some 3 ms. A slot is hashed at once
-/// even where it has more.
+/// Entries that are hashed before the node looks at its other work, some 3 ms.
 pub const GATHER_PIECE: usize = 8_192;
 
 /// Symbols that a difference takes, where there are many. If they don't suffice a few more are asked for.
