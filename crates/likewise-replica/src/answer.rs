@@ -45,7 +45,9 @@ impl Peers {
     ) {
         if self.state.root_digest() == root {
             let node = self.links[&link].peer.node;
-            self.mailed.get_mut(&node).into_iter().for_each(|mailed| mailed.owes = false);
+            if let Some(mailed) = self.mailed.get_mut(&node) {
+                mailed.owes = false;
+            }
             let settled = self.is_settled();
             return self.send(link, &Message::Same { settled });
         }
@@ -143,8 +145,8 @@ impl Peers {
         let found = match decode(answering.difference.clone()) {
             Ok(found) => found,
             Err(named) => {
-                let least = ours.abs_diff(answering.theirs) as f64 * SYMBOLS_A_DIFFERENCE;
-                let until = more(until, named).max(least as usize).min(SYMBOLS_MAX) as u64;
+                let least = symbols_at_least(ours, answering.theirs);
+                let until = more(until, named).max(least).min(SYMBOLS_MAX) as u64;
                 self.answering = Some(answering);
                 return self.send(link, &Message::More { until });
             }
@@ -178,12 +180,16 @@ fn more(symbols: usize, named: usize) -> usize {
     symbols + 2 + (symbols as f64 * growth) as usize
 }
 
+/// How many symbols two sets of these sizes need, because of their sizes alone.
+fn symbols_at_least(ours: u64, theirs: u64) -> usize {
+    (ours.abs_diff(theirs) as f64 * SYMBOLS_A_DIFFERENCE) as usize
+}
+
 /// Whether two sets differ by so much that the slots should travel as a whole: a symbol and the entry that it
 /// finds, at some 41 bytes a difference, would cost more than all entries in chunks, at some 14 bytes each
 /// and both ways.
 fn is_cheaper_whole(ours: u64, theirs: u64, symbols: usize) -> bool {
-    let least = ours.abs_diff(theirs) as f64 * SYMBOLS_A_DIFFERENCE;
     let enough = ours.saturating_add(theirs) / 2 + 64;
-    let symbols = symbols.max(least as usize);
+    let symbols = symbols.max(symbols_at_least(ours, theirs));
     symbols as u64 > enough || symbols >= SYMBOLS_MAX
 }

@@ -313,9 +313,8 @@ impl Membership {
     /// forgotten; one that seems to live may be lost too, and is given the time to be found out.
     pub fn introduced(&mut self, peer: &Peer, now: Duration) {
         self.now = now;
-        let known =
-            self.roster.find(peer.node).filter(|known| known.name.as_ref() != Some(&peer.name));
-        let is_news = known.is_some();
+        let known = self.roster.find(peer.node);
+        let is_news = known.is_some_and(|known| known.name.as_ref() != Some(&peer.name));
         let others = self.roster.introduce(peer);
         if let Some(member) = self.roster.find(peer.node).filter(|_| is_news).cloned() {
             self.outputs.push_back(Output::Event(Event { what: Happened::Introduced, member }));

@@ -130,6 +130,24 @@ pub struct PeerView {
     pub settled: Option<bool>,
 }
 
+impl PeerView {
+    /// A peer that there is no link with.
+    #[must_use]
+    pub const fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            mailed: false,
+            mails: false,
+            outbox: 0,
+            unacknowledged: 0,
+            lag: Duration::ZERO,
+            overflows: 0,
+            equal: None,
+            settled: None,
+        }
+    }
+}
+
 impl Mailed {
     /// Adds an entry to the outbox. Where that empties it, because it was full, a repair is due.
     pub(crate) fn push(&mut self, place: Place, now: Duration, figures: &mut RepairFigures) {
@@ -392,17 +410,8 @@ impl Peers {
         let root = self.state.root_digest();
         let mut views: BTreeMap<NodeId, PeerView> = BTreeMap::new();
         for link in self.links.values() {
-            let view = views.entry(link.peer.node).or_insert_with(|| PeerView {
-                peer: link.peer.clone(),
-                mailed: false,
-                mails: false,
-                outbox: 0,
-                unacknowledged: 0,
-                lag: Duration::ZERO,
-                overflows: 0,
-                equal: None,
-                settled: None,
-            });
+            let unknown = || PeerView::new(link.peer.clone());
+            let view = views.entry(link.peer.node).or_insert_with(unknown);
             view.mails |= link.direction == Direction::Incoming;
             view.equal = view.equal.or_else(|| link.root.map(|theirs| theirs == root));
         }

@@ -159,7 +159,7 @@ pub struct MemberView {
 }
 
 /// Counters of gossip and links.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ClusterFigures {
     pub(crate) packets_sent: AtomicU64,
     pub(crate) packets_received: AtomicU64,
@@ -177,11 +177,6 @@ pub(crate) struct ClusterFigures {
 impl ClusterFigures {
     fn new() -> Self {
         Self {
-            packets_sent: AtomicU64::default(),
-            packets_received: AtomicU64::default(),
-            packet_bytes_sent: AtomicU64::default(),
-            packet_bytes_received: AtomicU64::default(),
-            packets_dropped: AtomicU64::default(),
             packets_refused: Reasons::new(["cluster", "secret", "stale", "forged", "not_likewise"]),
             links_refused: Reasons::new([
                 "cluster",
@@ -191,9 +186,7 @@ impl ClusterFigures {
                 "connect",
             ]),
             links_broken: Reasons::new(["connection", "silent", "stuck"]),
-            link_attempts: AtomicU64::default(),
-            link_failures: AtomicU64::default(),
-            links: Arc::default(),
+            ..Self::default()
         }
     }
 }

@@ -9,6 +9,9 @@
 //! The nodes and the load share the machine, which each of them would have for itself otherwise.
 #![expect(clippy::print_stdout, reason = "the tables are what this program is for")]
 
+#[path = "../service/asked.rs"]
+mod asked;
+
 #[path = "../service/process.rs"]
 mod process;
 
@@ -26,8 +29,10 @@ mod bootstrap;
 
 mod idle;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+
+use asked::Asked;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -67,13 +72,8 @@ const QUICK: Scale = Scale {
 type Measure = fn(folder: &Path, scale: Scale);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // Cargo names the reason when it is a benchmark; otherwise this is part of a test run.
-    let scale = if has("--quick") || !has("--bench") { QUICK } else { FULL };
-    let parts: Vec<&String> = arguments.iter().filter(|name| !name.starts_with("--")).collect();
-    let folder = std::env::var_os("LIKEWISE_BENCH_FOLDER")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let asked = Asked::from_command_line();
+    let scale = if asked.quick { QUICK } else { FULL };
     let measures: [(&str, Measure); 4] = [
         ("visibility", visibility::run),
         ("rate", rate::run),
@@ -81,10 +81,9 @@ fn main() {
         ("idle", idle::run),
     ];
     for (name, measure) in measures {
-        if parts.is_empty() || parts.iter().any(|part| *part == name) {
+        if asked.includes(name) {
             // Each part begins with nothing, and its files are gone when it is done.
-            let folder = tempfile::Builder::new().prefix("replication-bench-").tempdir_in(&folder);
-            measure(folder.expect("the folder for the files can be made").path(), scale);
+            measure(asked.temporary("replication-bench-").path(), scale);
         }
     }
 }

@@ -8,6 +8,8 @@
 //! for a second of the server's processor time are the ones to compare between machines.
 #![expect(clippy::print_stdout, reason = "the tables are what this program is for")]
 
+mod asked;
+
 mod process;
 
 mod likes;
@@ -22,7 +24,9 @@ mod memory;
 
 mod restart;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use asked::Asked;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -46,15 +50,9 @@ const QUICK: Scale = Scale { runs: 1, seconds: 0.3, likes: 20_000, restarts: [20
 type Measure = fn(folder: &Path, scale: Scale, with_redis: bool);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // Cargo names the reason when it is a benchmark; otherwise this is part of a test run.
-    let scale = if has("--quick") || !has("--bench") { QUICK } else { FULL };
-    let parts: Vec<&String> = arguments.iter().filter(|name| !name.starts_with("--")).collect();
-    let folder = std::env::var_os("LIKEWISE_BENCH_FOLDER")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-    let folder = tempfile::Builder::new().prefix("service-bench-").tempdir_in(folder);
-    let folder = folder.expect("the folder for the files can be made");
+    let asked = Asked::from_command_line();
+    let scale = if asked.quick { QUICK } else { FULL };
+    let folder = asked.temporary("service-bench-");
     let redis = redis::version();
     println!(
         "Beside it: {}.\n",
@@ -63,7 +61,7 @@ fn main() {
     let measures: [(&str, Measure); 3] =
         [("throughput", throughput::run), ("memory", memory::run), ("restart", restart::run)];
     for (name, measure) in measures {
-        if parts.is_empty() || parts.iter().any(|part| *part == name) {
+        if asked.includes(name) {
             measure(folder.path(), scale, redis.is_some());
         }
     }

@@ -169,6 +169,8 @@ impl Gossip {
                 self.membership.introduced(&peer, now);
                 // A new link's queue is empty.
                 let _ = notices.try_send(self.membership.view());
+                // Only open links are kept, of which there are few.
+                self.notices.retain(|link| !link.is_closed());
                 self.notices.push(notices);
             }
             Command::Forget { node, done } => {
@@ -211,7 +213,6 @@ impl Gossip {
                 Output::Packet { to, packet } => self.send(&packet, to),
                 Output::Seek => self.seek(commands),
                 Output::Tell { notice } => {
-                    self.notices.retain(|link| !link.is_closed());
                     // A link that is too busy for it hears of it another time.
                     self.notices.iter().for_each(|link| drop(link.try_send(notice.clone())));
                 }

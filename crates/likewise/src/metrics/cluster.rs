@@ -136,7 +136,7 @@ fn read(counter: &AtomicU64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use likewise_replica::member::{NodeId, Peer};
 
@@ -145,17 +145,8 @@ mod tests {
     fn member(node: u64, name: &str, is_linked: bool) -> MemberView {
         let (node, name) = (NodeId(node), name.to_owned());
         let http = String::new();
-        let link = PeerView {
-            peer: Peer { node, name: name.clone(), http, incarnation: 1 },
-            mailed: true,
-            mails: true,
-            outbox: 0,
-            unacknowledged: 0,
-            lag: Duration::ZERO,
-            overflows: 0,
-            equal: None,
-            settled: None,
-        };
+        let peer = Peer { node, name: name.clone(), http, incarnation: 1 };
+        let link = PeerView { mailed: true, mails: true, ..PeerView::new(peer) };
         MemberView {
             node,
             is_self: false,
