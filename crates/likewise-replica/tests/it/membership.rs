@@ -396,6 +396,10 @@ fn a_view_that_has_not_heard_of_a_death_does_not_bring_back_whom_others_have_for
     world.until("down", |world| world.agree_on_of(&[1, 2], 1));
     let now = world.now;
     world.nodes.get_mut(&1).unwrap().membership.forget(NodeId(3), now).unwrap();
+    // At once, before the news of the death has made its last rounds.
+    let view = world.nodes[&4].membership.view();
+    world.nodes.get_mut(&1).unwrap().membership.told(&view, now).unwrap();
+    assert!(world.member(1, 3).is_none());
     world.run_for(Duration::from_secs(3));
     world.nodes.get_mut(&4).unwrap().paused = false;
     let view = world.nodes[&4].membership.view();
