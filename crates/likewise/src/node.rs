@@ -231,6 +231,8 @@ impl Node {
 
     /// There is nobody to catch up with: this node is alone, or the first of its cluster.
     pub fn alone(&self) {
+        // At once: a node by itself is ready from the start.
+        self.0.catching_up.store(false, Ordering::Relaxed);
         // If the thread is gone nobody asks any more.
         let _ = self.0.queue.send(Event::Alone);
     }

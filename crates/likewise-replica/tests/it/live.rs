@@ -95,7 +95,8 @@ fn a_slow_peer_holds_nobody_else_up_and_costs_no_like() {
 #[test]
 fn a_full_outbox_is_emptied_and_repair_finds_what_was_in_it() {
     let mut cluster = Cluster::connected(2);
-    cluster.run_for(BEFORE_REPAIR);
+    // After both have compared for the first time, and before either does it in turn.
+    cluster.run_for(Duration::from_secs(2));
     cluster.nodes[1].disk_holds = true;
     let mut user = 0;
     while cluster.nodes[0].replica.repair_figures().overflows == 0 {

@@ -93,7 +93,10 @@ impl Turn {
     /// Tells those who wait or ask how things stand.
     fn look_around(&mut self) {
         let shared = &self.node.0;
-        shared.catching_up.store(!self.replica.has_caught_up(), Ordering::Relaxed);
+        // Never the other way: whoever has caught up stays so, and may have been told from outside.
+        if self.replica.has_caught_up() {
+            shared.catching_up.store(false, Ordering::Relaxed);
+        }
         if !self.flushes.is_empty() && self.replica.is_flushed() {
             for done in self.flushes.drain(..) {
                 // Whoever waited may have given up.
