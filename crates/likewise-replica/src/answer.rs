@@ -7,7 +7,7 @@ use likewise_state::place::Place;
 use likewise_state::sketch::decode;
 
 use crate::gather::Gathered;
-use crate::limits::{BATCH_ENTRIES_MAX, REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_MAX};
+use crate::limits::{REPAIR_PATIENCE, SYMBOLS_A_DIFFERENCE, SYMBOLS_MAX};
 use crate::member::LinkId;
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
 use crate::output::Output;
@@ -93,13 +93,13 @@ impl Peers {
             return self.answer_whole(link, &slots, ours);
         }
         // Whoever asks has chosen slots of which it has few enough, and ours are not many times more.
-        if slots.len() > 1 && ours > 4 * BATCH_ENTRIES_MAX as u64 {
+        if slots.len() > 1 && ours > 4 * self.bounds.batch_entries as u64 {
             let reason = format!("it asked to compare {ours} entries at once");
             return self.outputs.push_back(Output::Close { link, reason });
         }
         self.answering = Some(Answering {
             link,
-            gathered: Gathered::new(slots, salt),
+            gathered: Gathered::new(slots, salt, self.bounds.gather_piece),
             theirs,
             received: None,
             difference: Vec::new(),

@@ -7,11 +7,11 @@ use likewise_state::place::{Place, SlotReader};
 use likewise_state::sketch::{Encoder, word};
 use likewise_state::state::State;
 
-use crate::limits::GATHER_PIECE;
-
 /// Entries of some slots, as they were when each was read.
 pub(crate) struct Gathered {
     salt: u64,
+    /// How many entries are read at once.
+    piece: usize,
     slots: Vec<u16>,
     /// How many of the slots have been read.
     read: usize,
@@ -22,9 +22,9 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    pub(crate) fn new(slots: Vec<u16>, salt: u64) -> Self {
+    pub(crate) fn new(slots: Vec<u16>, salt: u64, piece: usize) -> Self {
         let (places, encoder) = (Vec::new(), Encoder::default());
-        Self { salt, slots, read: 0, reader: None, places, encoder }
+        Self { salt, piece, slots, read: 0, reader: None, places, encoder }
     }
 
     pub(crate) fn slots(&self) -> &[u16] {
@@ -43,7 +43,7 @@ impl Gathered {
     /// Does a piece of the work for the symbols up to number `until`, or of the reading alone where it is
     /// not known how many are wanted. Whether nothing is left of it.
     pub(crate) fn advance(&mut self, state: &State, until: Option<usize>) -> bool {
-        let mut left = GATHER_PIECE;
+        let mut left = self.piece;
         while left > 0 && !self.is_read() {
             let slot = usize::from(self.slots[self.read]);
             let reader = self.reader.get_or_insert_with(|| state.reader(slot));
@@ -93,10 +93,13 @@ mod tests {
 
     use super::*;
 
+    /// Entries at once.
+    const PIECE: usize = 1_000;
+
     #[test]
     fn what_is_gathered_in_pieces_has_the_same_symbols_as_at_once() {
         let state = State::new(Keys::for_tests());
-        for n in 0..3 * GATHER_PIECE {
+        for n in 0..3 * PIECE {
             // One slot alone has more than a piece.
             let post = if n % 2 == 0 { "hot".to_owned() } else { format!("post-{}", n / 10) };
             let user = format!("user-{n}");
@@ -104,15 +107,15 @@ mod tests {
             let _ = state.raise(like, |_| Some(CausalLength::LIKED_ONCE));
         }
         let slots: Vec<u16> = (0..SLOTS as u16).collect();
-        let mut pieces = Gathered::new(slots.clone(), 7);
+        let mut pieces = Gathered::new(slots.clone(), 7, PIECE);
         let mut count = 1;
         while !pieces.advance(&state, Some(100)) {
             count += 1;
         }
         assert!(count >= 6, "all was read and made in {count} pieces");
-        let mut at_once = Gathered::new(slots, 7);
+        let mut at_once = Gathered::new(slots, 7, usize::MAX);
         while !at_once.advance(&state, None) {}
         assert_eq!(pieces.symbols(100), at_once.symbols(100));
-        assert_eq!(pieces.len(), 3 * GATHER_PIECE);
+        assert_eq!(pieces.len(), 3 * PIECE);
     }
 }

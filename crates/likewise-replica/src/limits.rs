@@ -2,6 +2,43 @@
 
 use std::time::Duration;
 
+/// The bounds of a replica's queues, and of the pieces that it does its work in. All nodes of a cluster must
+/// have the same; the simulator draws small ones, so that every bound is met in runs that hold little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// See [`GATHERED_BYTES_MAX`].
+    pub gathered_bytes: usize,
+    /// See [`GATHERED_BYTES_OF_PEERS`].
+    pub gathered_bytes_of_peers: usize,
+    /// See [`GATHERED_REQUESTS_MAX`].
+    pub gathered_requests: usize,
+    /// See [`FRAME_ENTRIES_MAX`].
+    pub frame_entries: usize,
+    /// See [`FRAMES_IN_FLIGHT_MAX`].
+    pub frames_in_flight: usize,
+    /// See [`OUTBOX_ENTRIES_MAX`].
+    pub outbox_entries: usize,
+    /// See [`BATCH_ENTRIES_MAX`].
+    pub batch_entries: usize,
+    /// See [`GATHER_PIECE`].
+    pub gather_piece: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            gathered_bytes: GATHERED_BYTES_MAX,
+            gathered_bytes_of_peers: GATHERED_BYTES_OF_PEERS,
+            gathered_requests: GATHERED_REQUESTS_MAX,
+            frame_entries: FRAME_ENTRIES_MAX,
+            frames_in_flight: FRAMES_IN_FLIGHT_MAX,
+            outbox_entries: OUTBOX_ENTRIES_MAX,
+            batch_entries: BATCH_ENTRIES_MAX,
+            gather_piece: GATHER_PIECE,
+        }
+    }
+}
+
 /// How far ahead of the node's own length a `seen` may be. One that is further ahead is refused: no
 /// client got there by itself, and taking it could only burn the counter.
 pub const SEEN_AHEAD_MAX: u32 = 1_000;

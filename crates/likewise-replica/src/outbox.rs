@@ -11,12 +11,12 @@ use likewise_state::chunk::ChunkWriter;
 use likewise_state::place::Place;
 use likewise_state::state::State;
 
-use crate::limits::{FRAME_ENTRIES_MAX, FRAMES_IN_FLIGHT_MAX, OUTBOX_ENTRIES_MAX};
+use crate::limits::Bounds;
 use crate::message::Message;
 
 /// The outbox of one open link.
-#[derive(Default)]
 pub(crate) struct Outbox {
+    bounds: Bounds,
     places: VecDeque<Place>,
     /// Since when the oldest of them waits.
     waiting_since: Option<Duration>,
@@ -39,11 +39,26 @@ struct Frame {
 }
 
 impl Outbox {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            places: VecDeque::new(),
+            waiting_since: None,
+            whole: VecDeque::new(),
+            stream: None,
+            chunks: VecDeque::new(),
+            chunks_sent: 0,
+            in_flight: VecDeque::new(),
+            last_frame: 0,
+            due: Duration::ZERO,
+        }
+    }
+
     /// Adds an entry. False where that emptied the outbox because it was full.
     pub(crate) fn push(&mut self, place: Place, now: Duration) -> bool {
         self.waiting_since.get_or_insert(now);
         self.places.push_back(place);
-        if self.places.len() <= OUTBOX_ENTRIES_MAX {
+        if self.places.len() <= self.bounds.outbox_entries {
             return true;
         }
         self.places = VecDeque::new();
@@ -69,14 +84,14 @@ impl Outbox {
 
     /// The next frame, where one is due.
     pub(crate) fn poll(&mut self, state: &State, now: Duration, tick: Duration) -> Option<Message> {
-        if self.in_flight.len() >= FRAMES_IN_FLIGHT_MAX {
+        if self.in_flight.len() >= self.bounds.frames_in_flight {
             return None;
         }
-        let is_due = self.places.len() >= FRAME_ENTRIES_MAX || now >= self.due;
+        let is_due = self.places.len() >= self.bounds.frame_entries || now >= self.due;
         if !self.places.is_empty() && is_due {
             self.due = now + tick;
             let since = self.waiting_since.take().unwrap_or(now);
-            let taken = self.places.len().min(FRAME_ENTRIES_MAX);
+            let taken = self.places.len().min(self.bounds.frame_entries);
             let mut places: Vec<Place> = self.places.drain(..taken).collect();
             places.sort_unstable();
             places.dedup();
@@ -117,7 +132,7 @@ impl Outbox {
 
     /// When [`Self::poll`] has something to give, if nothing else happens before.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let is_open = self.in_flight.len() < FRAMES_IN_FLIGHT_MAX;
+        let is_open = self.in_flight.len() < self.bounds.frames_in_flight;
         if is_open && self.is_sending_whole() {
             return Some(Duration::ZERO);
         }

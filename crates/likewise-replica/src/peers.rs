@@ -12,8 +12,8 @@ use likewise_state::state::State;
 
 use crate::answer::Answering;
 use crate::limits::{
-    FILLING_REST, FRAMES_IN_FLIGHT_MAX, PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL,
-    TICK_A_MEMBER, TICK_MAX, TICK_MIN,
+    Bounds, FILLING_REST, PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL, TICK_A_MEMBER,
+    TICK_MAX, TICK_MIN,
 };
 use crate::member::{Direction, LinkId, NodeId, Peer};
 use crate::message::Message;
@@ -25,6 +25,7 @@ use crate::repair::Repair;
 pub(crate) struct Peers {
     pub(crate) state: Arc<State>,
     me: NodeId,
+    pub(crate) bounds: Bounds,
     pub(crate) now: Duration,
     /// Whether a piece of long work may be done before the next input.
     pub(crate) may_gather: bool,
@@ -161,11 +162,12 @@ impl Mailed {
 }
 
 impl Peers {
-    pub(crate) fn new(me: NodeId, state: Arc<State>) -> Self {
+    pub(crate) fn new(me: NodeId, state: Arc<State>, bounds: Bounds) -> Self {
         Self {
             came_with_data: state.root_digest() != Digest::default(),
             state,
             me,
+            bounds,
             now: Duration::ZERO,
             may_gather: false,
             mailed: BTreeMap::new(),
@@ -199,7 +201,7 @@ impl Peers {
             let patience = if self.me < peer.node { Duration::ZERO } else { REPAIR_YIELD };
             let mailed = Mailed {
                 link,
-                outbox: Outbox::default(),
+                outbox: Outbox::new(self.bounds),
                 overflows: 0,
                 owes: true,
                 settled: None,
@@ -241,8 +243,9 @@ impl Peers {
             return Err("it sent entries on a link that it did not open".to_owned());
         }
         known.frames += 1;
-        if known.frames > FRAMES_IN_FLIGHT_MAX {
-            return Err(format!("it sent more than {FRAMES_IN_FLIGHT_MAX} frames at once"));
+        let frames_max = self.bounds.frames_in_flight;
+        if known.frames > frames_max {
+            return Err(format!("it sent more than {frames_max} frames at once"));
         }
         Ok(())
     }

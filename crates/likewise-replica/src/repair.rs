@@ -23,8 +23,8 @@ use likewise_state::state::State;
 
 use crate::gather::Gathered;
 use crate::limits::{
-    BATCH_ENTRIES_MAX, REPAIR_AGAIN, REPAIR_CHECK, REPAIR_INTERVAL, REPAIR_LOOKS_MAX,
-    REPAIR_PATIENCE, ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    REPAIR_AGAIN, REPAIR_CHECK, REPAIR_INTERVAL, REPAIR_LOOKS_MAX, REPAIR_PATIENCE,
+    ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -278,7 +278,7 @@ impl Peers {
         let (mut batch, mut entries) = (Vec::new(), 0);
         for slot in slots {
             let more = self.state.entries_in(usize::from(slot));
-            if !batch.is_empty() && entries + more > BATCH_ENTRIES_MAX {
+            if !batch.is_empty() && entries + more > self.bounds.batch_entries {
                 batches.push_back(std::mem::take(&mut batch));
                 entries = 0;
             }
@@ -296,7 +296,8 @@ impl Peers {
             Message::Gather { salt: repair.salt, entries: entries.sum(), slots: slots.clone() };
         self.send(repair.link, &gather);
         let until = repair.symbols_for(&slots);
-        repair.stage = Stage::Gathering(Gathered::new(slots, repair.salt), until);
+        repair.stage =
+            Stage::Gathering(Gathered::new(slots, repair.salt, self.bounds.gather_piece), until);
         self.repair = Some(repair);
     }
 

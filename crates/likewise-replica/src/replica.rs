@@ -10,9 +10,7 @@ use likewise_state::id::Like;
 use likewise_state::state::State;
 
 use crate::input::Input;
-use crate::limits::{
-    BATCHES_MAX, GATHERED_BYTES_MAX, GATHERED_BYTES_OF_PEERS, GATHERED_REQUESTS_MAX, WRITES_MAX,
-};
+use crate::limits::{BATCHES_MAX, Bounds, WRITES_MAX};
 use crate::member::{LinkId, NodeId};
 use crate::message::Message;
 use crate::output::{Answer, BatchId, Output};
@@ -32,7 +30,7 @@ pub struct Replica {
     answers: VecDeque<(RequestId, Answer)>,
     peers: Peers,
     /// Frames of peers that have to wait until the disk has taken others: at most
-    /// [`FRAMES_IN_FLIGHT_MAX`] a link.
+    /// [`Bounds::frames_in_flight`] a link.
     parked: VecDeque<(LinkId, Frame)>,
 }
 
@@ -68,8 +66,14 @@ impl Replica {
     /// The replica of node `me`, over a state that has been recovered.
     #[must_use]
     pub fn new(me: NodeId, state: Arc<State>) -> Self {
+        Self::with_bounds(me, state, Bounds::default())
+    }
+
+    /// The same with other bounds than the usual ones.
+    #[must_use]
+    pub fn with_bounds(me: NodeId, state: Arc<State>, bounds: Bounds) -> Self {
         Self {
-            peers: Peers::new(me, state.clone()),
+            peers: Peers::new(me, state.clone(), bounds),
             parked: VecDeque::new(),
             state,
             journal: Journal::Writable,
@@ -140,7 +144,8 @@ impl Replica {
             return self.answers.push_back((request, Answer::Unavailable));
         }
         let bytes = self.gathered.as_bytes().len() + writes.bytes();
-        if bytes > GATHERED_BYTES_MAX || self.waiting.len() >= GATHERED_REQUESTS_MAX {
+        let bounds = &self.peers.bounds;
+        if bytes > bounds.gathered_bytes || self.waiting.len() >= bounds.gathered_requests {
             return self.answers.push_back((request, Answer::Overloaded));
         }
         let Self { state, gathered, .. } = self;
@@ -181,7 +186,7 @@ impl Replica {
     /// acknowledgements, and so hold back, before clients are turned away.
     fn takes_frames(&self) -> bool {
         let gathered = self.gathered.as_bytes().len();
-        self.journal == Journal::Writable && gathered < GATHERED_BYTES_OF_PEERS
+        self.journal == Journal::Writable && gathered < self.peers.bounds.gathered_bytes_of_peers
     }
 
     /// Merges the frame of a peer, which is acknowledged when what was new is durable.
