@@ -31,7 +31,7 @@
 //!
 //! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], `outbox`,
 //! [`peers`], `repair` (the asking side), `answer` (the other) and `gather` (the work of both);
-//! [`membership`], who is there at all; [`limits`] has every bound.
+//! [`membership`], who is there at all, and [`backoff`]; [`limits`] has every bound.
 
 pub mod input;
 
@@ -56,5 +56,7 @@ mod answer;
 mod gather;
 
 pub mod membership;
+
+pub mod backoff;
 
 pub mod limits;

@@ -147,6 +147,15 @@ pub const MEMBERS_MAX: usize = 1_024;
 /// network, so that it is never divided. What does not fit goes into the next packet. The same on all nodes.
 pub const GOSSIP_BYTES_MAX: usize = 1_320;
 
+/// How long a node that was told to join looks for others before it holds itself to be the first.
+pub const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first wait after a link broke or could not be opened; doubled after each further failure.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// The longest such wait. A link that was open for longer was a good one: the waits begin anew after it.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
 /// Time between two probes that a node sends.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -47,9 +47,12 @@ mod notice;
 
 mod timing;
 
+mod target;
+
 pub use identity::{GossipError, Identity, SameNode};
 pub use output::{Event, ForgetError, Happened, Output};
 pub use roster::{Member, MemberState};
+pub use target::{Patience, Target, Targets};
 
 use identity::Bytes;
 use notice::Notice;

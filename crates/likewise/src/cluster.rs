@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use likewise_replica::member::{NodeId, Peer};
-use likewise_replica::membership::{ForgetError, Happened, Identity, Member, MemberState};
+use likewise_replica::membership::{ForgetError, Happened, Identity, Member, MemberState, Targets};
 use likewise_replica::peers::PeerView;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -110,18 +110,6 @@ pub(crate) struct Shared {
     leave_asked: watch::Sender<bool>,
     /// Whether it has left.
     left: watch::Sender<bool>,
-}
-
-/// Whom to have a link to.
-pub(crate) type Targets = BTreeMap<NodeId, Target>;
-
-/// A member to have a link to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub(crate) identity: Identity,
-    /// Whether to open a link where there is none. A member that is down keeps the one that it has: if
-    /// only its packets are lost, the link still carries likes.
-    pub(crate) dial: bool,
 }
 
 /// Something that happened to a member, as it is told to whoever listens.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::membership::{
-    Event, ForgetError, Happened, Identity, Member, MemberState, Membership, Output,
+    Event, ForgetError, Happened, Identity, Member, Membership, Output, Patience,
 };
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -20,10 +20,7 @@ use crate::cluster::complaints::Complaints;
 use crate::cluster::packet::{self, NONCE_BYTES, PACKET_BYTES_MAX};
 use crate::cluster::secret::Secret;
 use crate::cluster::seeds::{Seeds, plain};
-use crate::cluster::{MemberEvent, Shared, Target};
-
-/// How long a node that was told to join looks for others before it holds itself to be the first.
-const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+use crate::cluster::{MemberEvent, Shared};
 
 /// How long reading rests after an error of the system.
 const READ_REST: Duration = Duration::from_millis(10);
@@ -53,8 +50,8 @@ pub(crate) struct Gossip {
     seeds: Arc<Seeds>,
     /// Whether a look for seeds is under way: there is one at a time.
     looking: Arc<std::sync::atomic::AtomicBool>,
-    /// Since when the node is alone, until it has been told so.
-    alone_since: Option<Instant>,
+    /// How long the node still waits for somebody to catch up with, until it has been told that it is alone.
+    patience: Option<Patience>,
     notices: Vec<mpsc::Sender<Vec<u8>>>,
     /// The addresses that the next life is to find, and how many lists there have been.
     remembered: (u64, Vec<SocketAddr>),
@@ -74,7 +71,7 @@ impl Gossip {
         shared: Arc<Shared>,
         seeds: Seeds,
     ) -> Self {
-        let alone_since = (!seeds.is_empty()).then(Instant::now);
+        let patience = (!seeds.is_empty()).then(|| Patience::new(Duration::ZERO));
         Self {
             membership: Membership::new(me, seed, Duration::ZERO),
             started: Instant::now(),
@@ -83,7 +80,7 @@ impl Gossip {
             shared,
             seeds: Arc::new(seeds),
             looking: Arc::default(),
-            alone_since,
+            patience,
             notices: Vec::new(),
             remembered: (0, Vec::new()),
             complaints: Complaints::default(),
@@ -184,24 +181,15 @@ impl Gossip {
         }
     }
 
-    /// A node that for long enough finds nobody, or only others that are as new as itself, has nobody to
-    /// catch up with.
     fn mind_being_alone(&mut self) {
-        let Some(since) = &mut self.alone_since else { return };
+        let Some(patience) = &mut self.patience else { return };
         let peers = self.shared.node.cluster().peers;
-        let may_have_more = |member: &Member| {
-            let peer = peers.iter().find(|peer| peer.peer.node == member.identity.node);
-            peer.and_then(|peer| peer.settled) != Some(false)
-        };
-        let mut active = self.membership.members().filter(|member| member.state.is_active());
-        if active.any(may_have_more) {
-            *since = Instant::now();
-        } else if since.elapsed() >= JOIN_PATIENCE {
+        if patience.has_ended(&self.membership, &peers, self.started.elapsed()) {
             tracing::info!(
                 "nobody answers who has been here before: this node goes ahead, and goes on looking"
             );
             self.shared.node.alone();
-            self.alone_since = None;
+            self.patience = None;
         }
     }
 
@@ -240,15 +228,7 @@ impl Gossip {
         let members: Vec<_> = self.membership.members().cloned().collect();
         known.clone_from(&members);
         drop(known);
-        let targets = members.iter().filter(|member| member.state != MemberState::Left);
-        let mine = self.membership.me().address;
-        let targets = targets.map(|member| {
-            // Who had this node's address before it is not to be found there any more.
-            let dial = member.state.is_active() && member.identity.address != mine;
-            let target = Target { identity: member.identity, dial };
-            (member.identity.node, target)
-        });
-        let targets = targets.collect();
+        let targets = self.membership.targets();
         self.shared.targets.send_if_modified(|current| {
             let is_other = *current != targets;
             *current = targets;

@@ -11,10 +11,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use likewise_replica::backoff::Backoff;
 use likewise_replica::limits::PEERS_MAX;
 use likewise_replica::member::{Direction, NodeId, Peer};
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
+use likewise_replica::membership::{Target, Targets};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -28,19 +28,13 @@ use crate::cluster::link::{self, LinkStream};
 use crate::cluster::link_error::LinkError;
 use crate::cluster::metered::Metered;
 use crate::cluster::secret::Secret;
-use crate::cluster::{Shared, Target, Targets, handshake};
+use crate::cluster::{Shared, handshake};
 
 /// How long a connection and its handshake may take. Then it is dropped.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 
 /// Links that others have opened. One more is closed at once.
 const INCOMING_MAX: usize = 2 * PEERS_MAX;
-
-/// The first wait after a link broke or could not be opened; doubled after each further failure.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-
-/// The longest such wait.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// How long accepting rests after an error of the system.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -171,9 +165,7 @@ impl Links {
                     if let Some(Err(error)) = ended {
                         self.broke(Direction::Outgoing, goal.identity.address, &error);
                     }
-                    if opened.elapsed() > BACKOFF_MAX {
-                        backoff.reset();
-                    }
+                    backoff.link_ended(opened.elapsed());
                 }
                 Err(refusal) => {
                     figures.link_failures.fetch_add(1, Ordering::Relaxed);
@@ -181,7 +173,7 @@ impl Links {
                 }
             }
             tokio::select! {
-                () = sleep(backoff.next()) => {}
+                () = sleep(backoff.next_wait()) => {}
                 changed = target.changed() => if changed.is_err() { return },
             }
         }
@@ -325,46 +317,4 @@ impl Links {
 async fn until_other(target: &mut watch::Receiver<Target>, goal: Target) {
     // An error means that nobody wants a link any more.
     drop(target.wait_for(|now| now.identity != goal.identity).await);
-}
-
-/// Waits that grow, each with a share of chance, so that nodes do not all come back at once.
-struct Backoff {
-    random: SmallRng,
-    wait: Duration,
-}
-
-impl Backoff {
-    /// The waits of `me` for `other`. Both ids count: the nodes that wait for one restarted node must not
-    /// all draw the same waits.
-    fn new(me: NodeId, other: NodeId) -> Self {
-        let seed = me.0.rotate_left(32) ^ other.0;
-        Self { random: SmallRng::seed_from_u64(seed), wait: BACKOFF_MIN }
-    }
-
-    fn reset(&mut self) {
-        self.wait = BACKOFF_MIN;
-    }
-
-    fn next(&mut self) -> Duration {
-        let wait = self.wait.mul_f64(self.random.random_range(0.5..1.0));
-        self.wait = (self.wait * 2).min(BACKOFF_MAX);
-        wait
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_that_wait_for_the_same_one_wait_for_different_times() {
-        let waits = |me, other| {
-            let mut backoff = Backoff::new(NodeId(me), NodeId(other));
-            [(); 8].map(|()| backoff.next())
-        };
-        assert_eq!(waits(1, 9), waits(1, 9));
-        assert_ne!(waits(1, 9), waits(2, 9));
-        assert_ne!(waits(1, 9), waits(9, 1));
-        assert!(waits(1, 9).iter().all(|wait| (BACKOFF_MIN / 2..BACKOFF_MAX).contains(wait)));
-    }
 }
