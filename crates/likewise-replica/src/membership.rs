@@ -179,8 +179,12 @@ impl Membership {
     pub fn tick(&mut self, now: Duration) {
         self.now = now;
         while let Some(timer) = self.timers.first_entry().filter(|timer| timer.key().0 <= now) {
+            let timer = timer.remove();
+            if self.is_refuted(&timer) {
+                continue;
+            }
             // It fails where the clock has jumped over a whole probe, and mends itself.
-            let _ = self.foca.handle_timer(timer.remove(), &mut self.runtime);
+            let _ = self.foca.handle_timer(timer, &mut self.runtime);
             self.settle();
         }
         self.step_out();
@@ -199,6 +203,17 @@ impl Membership {
             self.hide(node);
             self.drop_member(node);
         }
+    }
+
+    /// Whether a suspect has said in time that it lives. Foca (2.0) would leave it alive, and yet tell it
+    /// that it is dead, so that it came back as another incarnation and all its links were opened anew.
+    fn is_refuted(&self, timer: &Timer<Identity>) -> bool {
+        let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };
+        let mut members = self.foca.iter_membership_state();
+        !members.any(|member| {
+            let is_it = member.id() == member_id && member.incarnation() == *incarnation;
+            is_it && member.state() == State::Suspect
+        })
     }
 
     /// Looks for those that this node should know but does not.
@@ -435,6 +450,15 @@ impl Membership {
         self.connected = false;
         // It fails only for the same identity, and where an own packet does not fit.
         let _ = self.foca.change_identity(renewed, &mut self.runtime);
+        // Whoever has renewed itself too can't be probed as what it was, but takes an announcement.
+        let active = self.roster.seen().filter(|member| member.state.is_active());
+        for member in active.take(LOST_ANNOUNCED_MAX) {
+            let whoever = Identity::whoever(member.identity.address);
+            let _ = self.foca.announce(whoever, &mut self.runtime);
+        }
+        // By itself it probes again only once it has heard from somebody. If all that it knows have died
+        // just now, nobody speaks, and they would live here for ever.
+        let _ = self.foca.apply_many(std::iter::empty(), false, &mut self.runtime);
         self.next_seek = self.now;
         let member = self.myself();
         self.outputs.push_back(Output::Event(Event { what: Happened::Renewed, member }));

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod renewal;
+
 /// Time that a packet takes.
 const LATENCY: Duration = Duration::from_millis(1);
 
