@@ -176,8 +176,9 @@ impl Message {
         bytes
     }
 
+    #[must_use]
     /// The kind of message, for logs: what it holds may be long.
-    pub(crate) const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Delta { .. } => "Delta",
             Self::Chunk { .. } => "Chunk",

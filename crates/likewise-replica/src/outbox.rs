@@ -66,6 +66,11 @@ impl Outbox {
         false
     }
 
+    /// How many entries more it can hold.
+    pub(crate) fn room(&self) -> usize {
+        self.bounds.outbox_entries.saturating_sub(self.places.len())
+    }
+
     /// Adds whole slots.
     pub(crate) fn push_whole(&mut self, slots: impl Iterator<Item = u16>) {
         for slot in slots {
@@ -152,6 +157,11 @@ impl Outbox {
     /// Entries that wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.places.len()
+    }
+
+    /// Frames that the peer has not acknowledged.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Entries that the peer has not acknowledged.

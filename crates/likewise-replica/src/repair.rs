@@ -376,9 +376,20 @@ impl Peers {
         }
     }
 
-    /// Puts entries that a peer lacks into its outbox. Without a link to it they wait for another repair.
-    pub(crate) fn mail(&mut self, node: NodeId, places: Vec<Place>) {
+    /// Puts entries that a peer lacks into its outbox. Without a link to it they wait for another repair, and
+    /// so does what finds no room there: to empty the outbox for it would be to begin anew for ever.
+    pub(crate) fn mail(&mut self, node: NodeId, mut places: Vec<Place>) {
         let Some(mailed) = self.mailed.get_mut(&node) else { return };
+        let room = mailed.outbox.room();
+        if places.len() > room {
+            // Not always the same first: what the peer has something newer of would be sent again and again.
+            let chance = salted(self.repairs, self.now.as_nanos() as u64) as usize;
+            let first = chance % places.len();
+            places.rotate_left(first);
+            places.truncate(room);
+            mailed.owes = true;
+            mailed.repair_due = Some(self.now + REPAIR_AGAIN);
+        }
         self.figures.entries_sent += places.len() as u64;
         for place in places {
             mailed.push(place, self.now, &mut self.figures);

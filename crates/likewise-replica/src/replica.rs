@@ -13,6 +13,7 @@ use crate::input::Input;
 use crate::limits::{BATCHES_MAX, Bounds, WRITES_MAX};
 use crate::member::{LinkId, NodeId};
 use crate::message::Message;
+use crate::outbox::Outbox;
 use crate::output::{Answer, BatchId, Output};
 use crate::peers::{PeerView, Peers, RepairFigures};
 use crate::write::{Outcome, RequestId, Writes, Written, target};
@@ -32,6 +33,23 @@ pub struct Replica {
     /// Frames of peers that have to wait until the disk has taken others: at most
     /// [`Bounds::frames_in_flight`] a link.
     parked: VecDeque<(LinkId, Frame)>,
+}
+
+/// How much waits in a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Bytes of entries that wait for the next batch.
+    pub gathered_bytes: usize,
+    /// Requests and frames that wait for it.
+    pub waiting: usize,
+    /// Batches on their way to the disk.
+    pub batches: usize,
+    /// Frames of peers that wait until the disk has taken others.
+    pub parked: usize,
+    /// Entries in the fullest outbox.
+    pub outbox: usize,
+    /// Frames that one peer has not acknowledged, at most.
+    pub in_flight: usize,
 }
 
 /// A frame of a peer.
@@ -102,10 +120,7 @@ impl Replica {
             Input::Persisted { batch } => self.persisted(batch),
             Input::LinkOpened { link, peer, direction } => self.peers.opened(link, peer, direction),
             Input::Received { link, message } => self.received(link, &message),
-            Input::LinkClosed { link } => {
-                self.parked.retain(|&(of, _)| of != link);
-                self.peers.closed(link);
-            }
+            Input::LinkClosed { link } => self.link_closed(link),
             Input::Tick => {}
             Input::Alone => self.peers.caught_up = true,
             Input::JournalStalled => self.journal_stopped(Journal::Stalled),
@@ -220,6 +235,16 @@ impl Replica {
         }
     }
 
+    /// Nobody waits any more for what came on this link.
+    fn link_closed(&mut self, link: LinkId) {
+        self.parked.retain(|&(of, _)| of != link);
+        let batches = self.batches.iter_mut().map(|(_, waiting)| waiting);
+        for waiting in batches.chain([&mut self.waiting]) {
+            waiting.retain(|waiting| !matches!(waiting, Waiting::Peer(of, _) if *of == link));
+        }
+        self.peers.closed(link);
+    }
+
     fn close(&mut self, link: LinkId, reason: String) {
         self.peers.outputs.push_back(Output::Close { link, reason });
     }
@@ -247,6 +272,20 @@ impl Replica {
     #[must_use]
     pub fn peers(&self) -> Vec<PeerView> {
         self.peers.views()
+    }
+
+    /// How much waits here, for whoever checks that it is bounded. O(peers).
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let outboxes = self.peers.mailed.values().map(|mailed| &mailed.outbox);
+        Backlog {
+            gathered_bytes: self.gathered.as_bytes().len(),
+            waiting: self.waiting.len(),
+            batches: self.batches.len(),
+            parked: self.parked.len(),
+            outbox: outboxes.clone().map(Outbox::waiting).max().unwrap_or(0),
+            in_flight: outboxes.map(Outbox::in_flight).max().unwrap_or(0),
+        }
     }
 
     /// What repair has done so far.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_replica::input::Input;
+use likewise_replica::limits::Bounds;
 use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
 use likewise_replica::message::Message;
 use likewise_replica::output::{Answer, BatchId, Output};
@@ -37,6 +38,7 @@ pub(crate) struct Cluster {
     pub(crate) frame_bytes: u64,
     pub(crate) other_bytes: u64,
     links: u64,
+    bounds: Bounds,
 }
 
 struct Packet {
@@ -60,7 +62,11 @@ pub(crate) struct TestNode {
 
 impl Cluster {
     pub(crate) fn new(nodes: usize) -> Self {
-        let nodes = (0..nodes).map(TestNode::new).collect();
+        Self::with_bounds(nodes, Bounds::default())
+    }
+
+    pub(crate) fn with_bounds(nodes: usize, bounds: Bounds) -> Self {
+        let nodes = (0..nodes).map(|number| TestNode::new(number, bounds)).collect();
         Self {
             nodes,
             now: Duration::ZERO,
@@ -73,6 +79,7 @@ impl Cluster {
             frame_bytes: 0,
             other_bytes: 0,
             links: 0,
+            bounds,
         }
     }
 
@@ -102,7 +109,8 @@ impl Cluster {
             let TestNode { replica, state, has_recovered, .. } = &mut self.nodes[node];
             // A replica is told at its start what was found on disk.
             if std::mem::take(has_recovered) && !replica.has_caught_up() {
-                *replica = Replica::new(NodeId(node as u64), state.clone());
+                let me = NodeId(node as u64);
+                *replica = Replica::with_bounds(me, state.clone(), self.bounds);
             }
         }
         let (here, there) = (LinkId(2 * self.links), LinkId(2 * self.links + 1));
@@ -204,9 +212,14 @@ impl Cluster {
 
     /// Puts a like into a state behind the replica's back, as if it had recovered it from disk.
     pub(crate) fn recover(&mut self, node: usize, post: usize, user: usize) {
+        self.recover_at(node, post, user, 1);
+    }
+
+    /// The same, of a like that has this length.
+    pub(crate) fn recover_at(&mut self, node: usize, post: usize, user: usize, length: u32) {
         let (post, user) = (format!("post-{post}"), format!("user-{user}"));
         let like = Like::new(&post, "like", &user).unwrap();
-        let _ = self.nodes[node].state.raise(like, |_| CausalLength::new(1));
+        let _ = self.nodes[node].state.raise(like, |_| CausalLength::new(length));
         self.nodes[node].has_recovered = true;
     }
 
@@ -275,10 +288,10 @@ impl Cluster {
 }
 
 impl TestNode {
-    fn new(number: usize) -> Self {
+    fn new(number: usize, bounds: Bounds) -> Self {
         let state = Arc::new(State::new(Keys::for_tests()));
         Self {
-            replica: Replica::new(NodeId(number as u64), state.clone()),
+            replica: Replica::with_bounds(NodeId(number as u64), state.clone(), bounds),
             state,
             answers: BTreeMap::new(),
             links: BTreeMap::new(),

@@ -168,6 +168,24 @@ fn frames_that_came_before_the_disk_was_full_are_acknowledged_after_it() {
 }
 
 #[test]
+fn frames_of_links_that_are_gone_wait_for_no_disk() {
+    let mut cluster = Cluster::connected(2);
+    cluster.nodes[1].disk_holds = true;
+    for user in 0..40 {
+        cluster.like(0, 1, user);
+        cluster.run_for(TICK_MIN);
+        cluster.disconnect(0, 1);
+        cluster.connect(0, 1);
+    }
+    let backlog = cluster.nodes[1].replica.backlog();
+    assert!(backlog.waiting <= FRAMES_IN_FLIGHT_MAX, "{backlog:?}");
+    cluster.nodes[1].disk_holds = false;
+    cluster.persist(1);
+    cluster.handle(1, Input::Tick);
+    cluster.run_until_equal();
+}
+
+#[test]
 fn a_peer_whose_disk_has_failed_costs_the_others_nothing() {
     let mut cluster = Cluster::connected(3);
     cluster.run_for(BEFORE_REPAIR);

@@ -1,6 +1,6 @@
 //! Repair: two states that differ, by anything, become equal, and equal ones cost next to nothing.
 
-use likewise_replica::limits::REPAIR_INTERVAL;
+use likewise_replica::limits::{Bounds, REPAIR_AGAIN, REPAIR_INTERVAL};
 
 use super::cluster::Cluster;
 use super::*;
@@ -77,6 +77,34 @@ fn lengths_that_differ_are_mended_too() {
     }
     cluster.connect(0, 1);
     cluster.run_until_equal();
+    cluster.assert_equal();
+}
+
+#[test]
+fn what_finds_no_room_in_the_outbox_is_found_again() {
+    let bounds = Bounds { outbox_entries: 3, ..Bounds::default() };
+    let mut cluster = Cluster::with_bounds(2, bounds);
+    // A multiple of what empties a full outbox: nothing would be left in it.
+    (0..12).for_each(|user| cluster.recover(0, 7, user));
+    (12..24).for_each(|user| cluster.recover(1, 7, user));
+    cluster.connect(0, 1);
+    let took = cluster.run_until_equal();
+    assert!(took < 6 * REPAIR_AGAIN, "{took:?}");
+    assert_eq!(cluster.nodes[0].likes(), 24);
+}
+
+#[test]
+fn what_the_peer_has_something_newer_of_does_not_take_all_the_room() {
+    let bounds = Bounds { outbox_entries: 3, ..Bounds::default() };
+    let mut cluster = Cluster::with_bounds(2, bounds);
+    for node in [0, 1] {
+        // What each would send first is of no use to the other.
+        (0..6).for_each(|user| cluster.recover_at(node, 7, 100 * node + user, 1));
+        (0..6).for_each(|user| cluster.recover_at(node, 7, 100 * (1 - node) + user, 3));
+    }
+    cluster.connect(0, 1);
+    let took = cluster.run_until_equal();
+    assert!(took < 6 * REPAIR_AGAIN, "{took:?}");
     cluster.assert_equal();
 }
 
