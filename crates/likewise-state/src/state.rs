@@ -263,6 +263,12 @@ impl State {
         Totals { users: self.users.len(), ..sum }
     }
 
+    /// The slot that a post belongs to: the same on all nodes of a cluster.
+    #[must_use]
+    pub fn slot(&self, post: PostId<'_>) -> usize {
+        self.slot_of(post).1
+    }
+
     /// The digest of one slot. O(1).
     #[must_use]
     pub fn slot_digest(&self, slot: usize) -> Digest {

@@ -116,6 +116,22 @@ impl MemoryDisk {
         Self(Arc::new(Mutex::new(survivor)))
     }
 
+    /// Another disk with what is seen on this one now, all of it durable: a backup image.
+    #[must_use]
+    pub fn image(&self) -> Self {
+        let platter = self.platter();
+        let mut files = platter.files.clone();
+        files.retain(|id, _| platter.names.values().any(|named| named == id));
+        for content in files.values_mut() {
+            content.unsynced.clear();
+            content.durable = content.seen.clone();
+        }
+        let (names, durable_names) = (platter.names.clone(), platter.names.clone());
+        let next_id = platter.next_id;
+        let image = Platter { files, names, durable_names, next_id, ..Platter::default() };
+        Self(Arc::new(Mutex::new(image)))
+    }
+
     fn platter(&self) -> MutexGuard<'_, Platter> {
         lock(&self.0)
     }

@@ -1,0 +1,173 @@
+//! The command of the simulator: one run line by line, or many until something is wrong.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use clap::Parser;
+use likewise_sim::run::{Sum, Which, run, shrink};
+use likewise_sim::trace::Trace;
+use likewise_sim::world::Failure;
+
+/// Runs that the search for a shorter failing one may take.
+const SHRINK_RUNS_MAX: usize = 400;
+
+/// Failing seeds that are told of before the others are left alone.
+const FAILURES_MAX: usize = 5;
+
+/// Runs Likewise's protocol in a simulated world that tries to break it.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Run this seed, and print what happens
+    #[arg(long, conflicts_with = "runs")]
+    seed: Option<u64>,
+
+    /// Of the seed's faults only these, by number: 0,3,7, or none
+    #[arg(long, requires = "seed")]
+    only: Option<String>,
+
+    /// Leave these out of the run: loss,duplicates,...
+    #[arg(long, requires = "seed", value_delimiter = ',')]
+    without: Vec<String>,
+
+    /// Print what the run is made of and what came of it, and no lines
+    #[arg(long, requires = "seed")]
+    quiet: bool,
+
+    /// Run so many seeds
+    #[arg(long)]
+    runs: Option<u64>,
+
+    /// The first of them
+    #[arg(long, default_value_t = 1)]
+    start: u64,
+
+    /// Print failing seeds as they are, without looking for shorter runs
+    #[arg(long)]
+    no_shrink: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_good = match (arguments.seed, arguments.runs) {
+        (Some(seed), _) => one(seed, &arguments),
+        (None, Some(runs)) => many(runs, &arguments),
+        (None, None) => {
+            say("say --seed N for one run, or --runs N for many; --help tells the rest");
+            return ExitCode::from(2);
+        }
+    };
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn say(line: &str) {
+    // Whoever reads may have seen enough.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn one(seed: u64, arguments: &Arguments) -> bool {
+    let only = arguments
+        .only
+        .as_ref()
+        .map(|only| only.split(',').filter_map(|number| number.trim().parse().ok()).collect());
+    let which = Which { seed, only, without: arguments.without.clone() };
+    describe(&which);
+    let trace = if arguments.quiet { Trace::silent() } else { Trace::printing(say) };
+    let (result, trace) = run(&which, trace);
+    say(&format!("trace       {} lines, hash {:016x}", trace.lines(), trace.hash()));
+    match &result {
+        Ok(figures) => say(&format!("all good    {figures:?}")),
+        Err(failure) => say(&format!("FAILED      {failure}")),
+    }
+    result.is_ok()
+}
+
+fn describe(which: &Which) {
+    say(&which.options().to_string());
+    for (number, planned) in which.schedule() {
+        say(&format!("fault {number:>2}    {planned}"));
+    }
+}
+
+/// Runs many seeds on all cores.
+fn many(runs: u64, arguments: &Arguments) -> bool {
+    // What panics is caught and told with its seed.
+    std::panic::set_hook(Box::new(|_| {}));
+    let next = AtomicU64::new(arguments.start);
+    let end = arguments.start.saturating_add(runs);
+    let sum = Mutex::new(Sum::default());
+    let failures: Mutex<Vec<(u64, Failure)>> = Mutex::default();
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let is_enough = locked(&failures).len() >= FAILURES_MAX;
+        if seed >= end || is_enough {
+            return;
+        }
+        match run(&Which::seed(seed), Trace::silent()).0 {
+            Ok(figures) => locked(&sum).add(&figures),
+            Err(failure) => {
+                say(&format!("seed {seed} FAILED: {failure}"));
+                locked(&failures).push((seed, failure));
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
+    });
+    let sum = *locked(&sum);
+    tell(&sum);
+    let mut failures = locked(&failures);
+    failures.sort_by_key(|&(seed, _)| seed);
+    if let Some((seed, failure)) = failures.first().filter(|_| !arguments.no_shrink) {
+        tell_shortest(*seed, failure);
+    }
+    failures.is_empty()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell(sum: &Sum) {
+    let it = &sum.figures;
+    say(&format!(
+        "{} runs good: {:.1} simulated hours, {} acknowledged likes and unlikes, {} faults, {} starts; \
+         equal after {:.1} s at most",
+        sum.runs,
+        it.simulated.as_secs_f64() / 3_600.0,
+        it.acknowledged,
+        it.faults,
+        it.starts,
+        sum.slowest.as_secs_f64()
+    ));
+    say(&format!(
+        "among them: {} full outboxes, {} full links, {} requests turned away, {} full disks, {} snapshots, \
+         {} repairs, {} whole slots, {} members taken for dead, {} of them came back",
+        it.overflows,
+        it.links_overflowed,
+        it.overloads,
+        it.stalls,
+        it.snapshots,
+        it.repairs,
+        it.whole_slots,
+        it.deaths,
+        it.renewals
+    ));
+}
+
+fn tell_shortest(seed: u64, failure: &Failure) {
+    let (which, failure) = shrink(&Which::seed(seed), failure, SHRINK_RUNS_MAX);
+    say(&format!("\nthe shortest run like that of seed {seed} that was found:\n"));
+    describe(&which);
+    let (_, trace) = run(&which, Trace::keeping());
+    say("\nits last lines:\n");
+    trace.kept().for_each(say);
+    say(&format!("\nFAILED      {failure}"));
+    say(&format!("once more   cargo run --release -p likewise-sim -- {}", which.arguments()));
+}

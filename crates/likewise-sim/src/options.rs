@@ -1,0 +1,193 @@
+//! What kind of run a seed makes: how many nodes, how bad everything is, and which faults there are.
+//!
+//! Every run has a part of all dangers only, drawn at random (swarm testing): dangers hide one another, and
+//! a run with all of them at once gets nowhere.
+//!
+//! Source: A. Groce and others, "Swarm testing", ISSTA 2012.
+
+use std::fmt;
+use std::time::Duration;
+
+use likewise_journal::journal::Durability;
+use likewise_replica::limits::Bounds;
+
+use crate::chance::Chance;
+use crate::schedule::Kind;
+
+/// What kind of run it is.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seed that decided all of this, and decides the rest.
+    pub seed: u64,
+    /// The machines that there are from the start.
+    pub machines: usize,
+    /// What an acknowledgement is worth, by machine; `None` keeps everything in memory only. A machine that
+    /// is added later has the durability of one of these.
+    pub durability: Vec<Option<Durability>>,
+    /// How long one way takes, about.
+    pub latency: Duration,
+    /// The part of packets that take far longer.
+    pub tail: f64,
+    /// The part of packets that are lost. In a stream they are sent again, which takes its time.
+    pub loss: f64,
+    /// The part of datagrams, and of requests of clients, that come more than once.
+    pub duplicates: f64,
+    /// How long a sync of a disk takes, about.
+    pub sync: Duration,
+    /// How far a clock may be from the true speed, as a part of it.
+    pub drift: f64,
+    /// Bounds of the replicas.
+    pub bounds: Bounds,
+    /// Messages that wait for a link.
+    pub link_queue: usize,
+    /// Bytes of a segment of the journal.
+    pub segment_bytes: u64,
+    /// Bytes of journal that make a snapshot due.
+    pub snapshot_bytes: u64,
+    /// Posts that can be liked.
+    pub posts: usize,
+    /// Users that can like them.
+    pub users: usize,
+    /// Clients at work.
+    pub clients: usize,
+    /// Requests of each client.
+    pub requests: usize,
+    /// The most writes in one request.
+    pub writes: usize,
+    /// How long a client rests between two requests, about.
+    pub rest: Duration,
+    /// For how long things go wrong.
+    pub trouble: Duration,
+    /// How many faults happen.
+    pub faults: usize,
+    /// Whether nobody is away for so long that others may take it for dead.
+    pub is_gentle: bool,
+    /// Which kinds of faults may happen, by the bits of [`crate::schedule::Kind`].
+    pub kinds: u32,
+}
+
+impl Options {
+    /// The options that belong to a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let mut chance = Chance::new(seed, "options");
+        let chance = &mut chance;
+        let machines = *chance.pick(&[1, 2, 3, 3, 3, 4, 5, 5, 7]);
+        let some = |chance: &mut Chance, rate: f64| if chance.is(0.5) { 0.0 } else { rate };
+        let millis = |n: u64| Duration::from_millis(n);
+        let latency = chance.time(Duration::from_micros(100)..millis(15));
+        let (tail, loss) = (chance.number() % 20, chance.number() % 25);
+        let duplicates = chance.number() % 50;
+        let kinds = chance.number() as u32 | chance.number() as u32;
+        let is_gentle = chance.is(0.1);
+        Self {
+            seed,
+            machines,
+            durability: durabilities(chance, machines),
+            latency,
+            tail: if is_gentle { 0.0 } else { some(chance, tail as f64 / 1_000.0) },
+            loss: if is_gentle { 0.0 } else { some(chance, loss as f64 / 100.0) },
+            duplicates: some(chance, duplicates as f64 / 100.0),
+            sync: chance.time(Duration::from_micros(50)..millis(8)),
+            drift: some(chance, 0.1),
+            bounds: bounds(chance),
+            link_queue: *chance.pick(&[12, 40, 128]),
+            segment_bytes: *chance.pick(&[4 << 10, 16 << 10]),
+            snapshot_bytes: *chance.pick(&[1 << 10, 8 << 10, u64::MAX]),
+            posts: 1 + chance.below(8),
+            users: 2 + chance.below(30),
+            clients: 1 + chance.below(6),
+            requests: 20 + chance.below(120),
+            writes: *chance.pick(&[1, 1, 4, 16]),
+            rest: chance.time(millis(1)..millis(400)),
+            trouble: Duration::from_secs(chance.of(5..40)),
+            faults: chance.below(12),
+            is_gentle,
+            kinds: if is_gentle { Kind::GENTLE } else { kinds },
+        }
+    }
+
+    /// What can be left out of a run, by name: each may make a failing run simpler.
+    pub const CALMS: &[(&'static str, fn(&mut Self))] = &[
+        ("tail", |it| it.tail = 0.0),
+        ("loss", |it| it.loss = 0.0),
+        ("duplicates", |it| it.duplicates = 0.0),
+        ("drift", |it| it.drift = 0.0),
+        ("bounds", |it| it.bounds = Bounds::default()),
+        ("link-queue", |it| it.link_queue = 128),
+        ("snapshots", |it| it.snapshot_bytes = u64::MAX),
+        ("batches", |it| it.writes = 1),
+        ("weak-disks", |it| it.durability.fill(Some(Durability::Always))),
+        ("all-but-one-client", |it| it.clients = 1),
+        ("all-but-ten-requests", |it| it.requests = it.requests.min(10)),
+        ("all-but-one-post", |it| it.posts = 1),
+        ("all-but-two-users", |it| it.users = it.users.min(2)),
+        ("all-but-two-machines", |it| it.machines = it.machines.min(2)),
+    ];
+
+    /// Leaves something out. False where there is nothing of that name.
+    pub fn calm(&mut self, name: &str) -> bool {
+        let found = Self::CALMS.iter().find(|(known, _)| *known == name);
+        found.map(|(_, calm)| calm(self)).is_some()
+    }
+}
+
+/// Mostly all the same, as a cluster should be, and now and then all kinds.
+fn durabilities(chance: &mut Chance, machines: usize) -> Vec<Option<Durability>> {
+    let always = Some(Durability::Always);
+    let kinds = [always, always, always, Some(Durability::Interval), Some(Durability::Never), None];
+    let common = *chance.pick(&kinds);
+    let is_mixed = chance.is(0.2);
+    let one = |_| if is_mixed { *chance.pick(&kinds) } else { common };
+    (0..machines).map(one).collect()
+}
+
+/// The usual bounds, or ones so small that they are met.
+fn bounds(chance: &mut Chance) -> Bounds {
+    if chance.is(0.3) {
+        return Bounds::default();
+    }
+    Bounds {
+        gathered_bytes: *chance.pick(&[600, 2_000, 1 << 20]),
+        gathered_bytes_of_peers: *chance.pick(&[100, 400, 1 << 20]),
+        gathered_requests: *chance.pick(&[2, 8, 1_000]),
+        frame_entries: *chance.pick(&[1, 3, 16, 2_048]),
+        frames_in_flight: *chance.pick(&[1, 2, 4, 32]),
+        outbox_entries: *chance.pick(&[2, 8, 40, 1_000_000]),
+        batch_entries: *chance.pick(&[64, 128, 262_144]),
+        gather_piece: *chance.pick(&[1, 5, 8_192]),
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of =
+            self.durability.iter().map(|it| it.map_or("Memory".into(), |it| format!("{it:?}")));
+        let durability: Vec<String> = of.collect();
+        writeln!(f, "seed        {}", self.seed)?;
+        writeln!(f, "machines    {}: {}", self.machines, durability.join(", "))?;
+        writeln!(
+            f,
+            "network     latency {:?}, tail {:.1}%, loss {:.0}%, duplicates {:.0}%, link queue {}",
+            self.latency,
+            self.tail * 100.0,
+            self.loss * 100.0,
+            self.duplicates * 100.0,
+            self.link_queue
+        )?;
+        writeln!(
+            f,
+            "disk, clock sync {:?}, segments of {} bytes, snapshot each {} bytes, drift {:.0}%",
+            self.sync,
+            self.segment_bytes,
+            self.snapshot_bytes,
+            self.drift * 100.0
+        )?;
+        writeln!(f, "bounds      {:?}", self.bounds)?;
+        write!(
+            f,
+            "work        {} clients, {} requests each of up to {} writes, a rest of {:?}, {} posts, {} users",
+            self.clients, self.requests, self.writes, self.rest, self.posts, self.users
+        )
+    }
+}
