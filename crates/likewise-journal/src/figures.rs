@@ -1,7 +1,8 @@
 //! What the journal has done so far, for metrics.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::sync::{Arc, Mutex, PoisonError};
 
 /// Counters since the start of the process, and gauges (marked so) of now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -31,6 +31,8 @@ pub mod journal;
 
 pub mod writer;
 
+mod sync;
+
 mod header;
 
 mod record;

@@ -12,11 +12,7 @@
 //! bound what is outstanding (the replica does), also while a full disk holds everything up.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use likewise_state::delta::Delta;
 use likewise_state::state::State;
@@ -30,6 +26,10 @@ use crate::limits::{
 };
 use crate::segment::Spare;
 use crate::snapshot::Snapshot;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Arc, Instant};
 
 /// The caller's number of a batch. Numbers should grow, so that one event can speak for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,7 @@ pub enum Event {
     },
 }
 
+#[derive(Debug)]
 enum Message {
     Submit(BatchId, Delta),
     SnapshotDone { result: Result<Snapshot, JournalError>, journal_bytes: u64, took: Duration },

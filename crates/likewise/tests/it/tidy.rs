@@ -163,6 +163,24 @@ fn the_pure_crates_stay_pure() {
     assert_none("move what touches the world into the node or the journal", &offenders);
 }
 
+/// What tries many orders of threads has locks that work under a scheduler alone.
+#[test]
+fn nothing_that_is_shipped_knows_the_schedules() {
+    let manifests = files("Cargo.toml");
+    let of_schedules = |name: &str| name.contains("schedules") || name.contains("shuttle");
+    let mut offenders = Vec::new();
+    for (file, text) in &manifests {
+        if file == "Cargo.toml" || file.starts_with("crates/likewise-schedules/") {
+            continue;
+        }
+        let names = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        offenders
+            .extend(names.filter(|line| of_schedules(line)).map(|line| format!("{file}: {line}")));
+    }
+    assert!(manifests.iter().any(|(file, _)| file.starts_with("crates/likewise-schedules/")));
+    assert_none("a crate of schedules is depended on", &offenders);
+}
+
 #[test]
 fn no_test_is_switched_off() {
     let marks = ["#[ig".to_owned() + "nore", "#[should".to_owned() + "_panic"];
