@@ -125,6 +125,8 @@ impl State {
         let (hash, number) = self.slot_of(like.post);
         let known = self.users.find(like.user.as_str());
         let mut slot = self.slots[number].write();
+        // A user who was unknown before the lock may have come, and liked this post, until it was had.
+        let known = known.or_else(|| self.users.find(like.user.as_str()));
         let likers = slot.find(hash, like.post, like.kind);
         let before = length_in(likers, known);
         let Some(after) = target(before).filter(|&after| after > before) else {
