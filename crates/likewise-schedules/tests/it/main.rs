@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use likewise_state::delta::Delta;
 use likewise_state::id::{Like, PostId};
 use likewise_state::length::CausalLength;
 use likewise_state::state::{Keys, State};
@@ -15,6 +16,8 @@ use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler}
 use shuttle::{Config, Runner};
 
 mod slots;
+mod slow_disk;
+mod writer;
 
 /// The seed of the schedules that every run tries.
 const SEED: u64 = 1;
@@ -28,6 +31,8 @@ const STACK_BYTES: usize = 1 << 20;
 fn config() -> Config {
     let mut config = Config::new();
     config.stack_size = STACK_BYTES;
+    // The warning is of memory orders: see the head of the crate.
+    config.silence_warnings = true;
     config
 }
 
@@ -90,4 +95,15 @@ fn raise_to(state: &State, post: &str, user: &str, length: u32) -> bool {
 
 fn length(state: &State, post: &str, user: &str) -> u32 {
     state.length(Like::new(post, "like", user).unwrap()).value()
+}
+/// One entry, of a like that no other number has and that is as long as they come: four fill a segment.
+fn delta(number: u64) -> Delta {
+    let mut delta = Delta::default();
+    let (post, user) = ids(number);
+    delta.push(Like::new(&post, "like", &user).unwrap(), CausalLength::LIKED_ONCE);
+    delta
+}
+
+fn ids(number: u64) -> (String, String) {
+    (format!("{:0>500}", number / 2), format!("{number:0>500}"))
 }
