@@ -208,8 +208,7 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
 
     /// Waits for a message or a deadline, then takes all that is there. False at the end.
     fn gather(&mut self, receiver: &Receiver<Message>) -> bool {
-        let snapshot = (self.snapshot_job.is_none() && self.journal.snapshot_is_due())
-            .then_some(self.snapshot_due);
+        let snapshot = self.snapshot_may_begin().then_some(self.snapshot_due);
         let deadline = [self.stalled, self.sync_due, snapshot].into_iter().flatten().min();
         let first = match deadline {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -314,9 +313,7 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
         if self.failed.is_some() || self.stalled.is_some() {
             return;
         }
-        let now = Instant::now();
-        if self.snapshot_job.is_none() && self.snapshot_due <= now && self.journal.snapshot_is_due()
-        {
+        if self.snapshot_may_begin() && self.snapshot_due <= Instant::now() {
             self.begin_snapshot();
         }
         if self.spare_job.is_none()
@@ -325,6 +322,13 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
         {
             self.spare_job = Some(start("journal-spare", move || job.run()));
         }
+    }
+
+    /// Whether a snapshot should begin once its time has come. Who waits for that time must ask this: a
+    /// time that has passed, for something that can't begin, would make the wait a loop.
+    fn snapshot_may_begin(&self) -> bool {
+        let takes_commits = self.failed.is_none() && self.stalled.is_none();
+        takes_commits && self.snapshot_job.is_none() && self.journal.snapshot_is_due()
     }
 
     /// Takes over a spare that has been made. One that is still in the making is not waited for: a

@@ -177,6 +177,33 @@ fn assert_told_the_truth(mut node: Node) {
     assert_eq!(closed.is_err(), node.told.lock().unwrap().iter().any(failed));
 }
 
+#[test]
+fn a_full_disk_stalls_and_resumes_or_says_why_it_could_not() {
+    let seen = Arc::new(Seen::default());
+    let count = seen.clone();
+    explore(1_000, move || {
+        let node = Node::start(with_snapshots());
+        let (disk, told) = (node.disk.clone(), node.told.clone());
+        let neighbour = thread::spawn(move || {
+            // Room for the first segment and a snapshot of half of it.
+            disk.set_faults(Faults { bytes_max: Some(6_500), ..Faults::default() });
+            (0..200).for_each(|_| thread::yield_now());
+            disk.set_faults(Faults::default());
+        });
+        (1..=BATCHES).for_each(|batch| node.submit(batch));
+        let waits: bool = thread_rng().r#gen();
+        while waits && acknowledged(&told) < BATCHES {
+            thread::yield_now();
+        }
+        assert_told_the_truth(node);
+        neighbour.join().unwrap();
+        count.add(&told);
+    });
+    let seen = [&seen.stalled, &seen.resumed, &seen.failed, &seen.snapshots_failed]
+        .map(|seen| seen.load(Ordering::Relaxed));
+    assert!(seen.iter().all(|&times| times > 0), "some schedules see each: {seen:?}");
+}
+
 /// How many schedules came across what a test is about.
 #[derive(Default)]
 struct Seen {
