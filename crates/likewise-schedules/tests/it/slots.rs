@@ -9,28 +9,38 @@ use likewise_state::state::{PostSummary, State, Totals};
 
 use crate::{exhaust, explore, length, post, raise_to, state};
 
+/// Posts of the first two slots, so that a walk over all slots meets them while others still write.
+const P: &str = "post-783";
+const Q: &str = "post-517";
+
+/// Users of one shard of the dictionary, under the keys of the tests: whoever writes one of them may have
+/// to wait for whoever reads another.
+const ANN: &str = "user-64";
+const BOB: &str = "user-77";
+const CID: &str = "user-114";
+const DAN: &str = "user-136";
+
 /// What happens to one post: three likes, one taken back, one given again, and a fourth that makes the
 /// post change its representation.
-const HISTORY: [(&str, u32); 6] =
-    [("ann", 1), ("bob", 1), ("ann", 2), ("cid", 1), ("ann", 3), ("dan", 1)];
+const HISTORY: [(&str, u32); 6] = [(ANN, 1), (BOB, 1), (ANN, 2), (CID, 1), (ANN, 3), (DAN, 1)];
 
 /// What a reader may find: the post after each step of the history.
 fn moments() -> Vec<(PostSummary, Vec<String>)> {
     let state = state();
     let mut moments = vec![look(&state)];
     for (user, length) in HISTORY {
-        assert!(raise_to(&state, "p", user, length));
+        assert!(raise_to(&state, P, user, length));
         moments.push(look(&state));
     }
     moments
 }
 
 fn look(state: &State) -> (PostSummary, Vec<String>) {
-    (state.post(post("p"), Kind::LIKE), likers(state))
+    (state.post(post(P), Kind::LIKE), likers(state))
 }
 
 fn likers(state: &State) -> Vec<String> {
-    state.likers(post("p"), Kind::LIKE, None, 10)
+    state.likers(post(P), Kind::LIKE, None, 10)
 }
 
 /// What must hold once nobody writes: counts and digests are those of the entries, made anew.
@@ -62,14 +72,14 @@ fn a_summary_is_of_one_moment_in_every_order_of_a_write_and_two_reads() {
         let moments = moments();
         let state = Arc::new(state());
         for (user, length) in &HISTORY[..5] {
-            raise_to(&state, "p", user, *length);
+            raise_to(&state, P, user, *length);
         }
         let writer = {
             let state = state.clone();
-            thread::spawn(move || raise_to(&state, "p", HISTORY[5].0, HISTORY[5].1))
+            thread::spawn(move || raise_to(&state, P, HISTORY[5].0, HISTORY[5].1))
         };
         let found = [0; 2].map(|_| {
-            let summary = state.post(post("p"), Kind::LIKE);
+            let summary = state.post(post(P), Kind::LIKE);
             let moment = moments.iter().position(|(moment, _)| *moment == summary);
             moment.expect("count and digest are of one moment")
         });
@@ -84,12 +94,12 @@ fn a_user_gets_one_number_from_two_first_likes() {
         let state = Arc::new(state());
         let other = {
             let state = state.clone();
-            thread::spawn(move || raise_to(&state, "p", "ann", 1))
+            thread::spawn(move || raise_to(&state, P, ANN, 1))
         };
-        assert!(raise_to(&state, "q", "ann", 1));
+        assert!(raise_to(&state, Q, ANN, 1));
         assert!(other.join().unwrap());
         // With two numbers, one of the likes would be of a user that nobody finds.
-        assert_eq!((length(&state, "p", "ann"), length(&state, "q", "ann")), (1, 1));
+        assert_eq!((length(&state, P, ANN), length(&state, Q, ANN)), (1, 1));
     });
 }
 
@@ -101,7 +111,7 @@ fn readers_of_all_kinds_meet_the_moments_in_their_order() {
         let writer = {
             let state = state.clone();
             thread::spawn(move || {
-                HISTORY.iter().all(|&(user, length)| raise_to(&state, "p", user, length))
+                HISTORY.iter().all(|&(user, length)| raise_to(&state, P, user, length))
             })
         };
         let pages = {
@@ -112,10 +122,10 @@ fn readers_of_all_kinds_meet_the_moments_in_their_order() {
         };
         let lengths = {
             let state = state.clone();
-            thread::spawn(move || in_order(|| Some(length(&state, "p", "ann") as usize)))
+            thread::spawn(move || in_order(|| Some(length(&state, P, ANN) as usize)))
         };
         in_order(|| {
-            let summary = state.post(post("p"), Kind::LIKE);
+            let summary = state.post(post(P), Kind::LIKE);
             moments.iter().position(|(moment, _)| *moment == summary)
         });
         assert!(writer.join().unwrap());
@@ -140,8 +150,8 @@ fn writers_that_repeat_each_other_leave_true_sums() {
     explore(1_000, || {
         let state = Arc::new(state());
         let writes = [
-            [("p", "ann", 1), ("q", "bob", 1), ("p", "ann", 2), ("p", "cid", 1)],
-            [("q", "bob", 1), ("p", "ann", 3), ("p", "cid", 2), ("p", "ann", 1)],
+            [(P, ANN, 1), (Q, BOB, 1), (P, ANN, 2), (P, CID, 1)],
+            [(Q, BOB, 1), (P, ANN, 3), (P, CID, 2), (P, ANN, 1)],
         ];
         let writers = writes.map(|writes| {
             let state = state.clone();
@@ -155,8 +165,7 @@ fn writers_that_repeat_each_other_leave_true_sums() {
             writer.join().unwrap();
         }
         assert_eq!(state.totals(), Totals { posts: 2, likes: 2, users: 3 });
-        let lengths = [("p", "ann"), ("p", "cid"), ("q", "bob")]
-            .map(|(post, user)| length(&state, post, user));
+        let lengths = [(P, ANN), (P, CID), (Q, BOB)].map(|(post, user)| length(&state, post, user));
         assert_eq!(lengths, [3, 2, 1]);
         assert_sums_agree(&state);
     });
@@ -170,14 +179,14 @@ fn a_snapshot_holds_all_that_was_there_when_it_began_and_nothing_that_never_was(
             let state = state.clone();
             thread::spawn(move || {
                 for (user, length) in HISTORY {
-                    raise_to(&state, "p", user, length);
-                    raise_to(&state, "q", user, length);
+                    raise_to(&state, P, user, length);
+                    raise_to(&state, Q, user, length);
                 }
             })
         };
-        let users = ["ann", "bob", "cid", "dan"];
+        let users = [ANN, BOB, CID, DAN];
         let lengths =
-            |state: &State| ["p", "q"].map(|post| users.map(|user| length(state, post, user)));
+            |state: &State| [P, Q].map(|post| users.map(|user| length(state, post, user)));
         let before = lengths(&state);
         let chunks: Vec<Vec<u8>> = state.chunks().collect();
         let after = lengths(&state);
@@ -194,6 +203,11 @@ fn a_snapshot_holds_all_that_was_there_when_it_began_and_nothing_that_never_was(
         assert_sums_agree(&copy);
         writer.join().unwrap();
         assert_sums_agree(&state);
+        assert_eq!(
+            (state.entries_in(0), state.entries_in(1)),
+            (4, 4),
+            "the posts are of other slots"
+        );
     });
 }
 
@@ -201,7 +215,7 @@ fn a_snapshot_holds_all_that_was_there_when_it_began_and_nothing_that_never_was(
 fn loading_writing_and_looking_at_everything_never_wait_for_each_other_in_a_ring() {
     explore(300, || {
         let source = state();
-        assert!(HISTORY.iter().all(|&(user, length)| raise_to(&source, "p", user, length)));
+        assert!(HISTORY.iter().all(|&(user, length)| raise_to(&source, P, user, length)));
         let chunks: Vec<Vec<u8>> = source.chunks().collect();
         let state = Arc::new(state());
         let spawn = |run: fn(&State, &[Vec<u8>])| {
@@ -217,8 +231,8 @@ fn loading_writing_and_looking_at_everything_never_wait_for_each_other_in_a_ring
             }),
             spawn(|state, _| {
                 for (user, length) in HISTORY {
-                    raise_to(state, "p", user, length);
-                    raise_to(state, "q", user, length);
+                    raise_to(state, P, user, length);
+                    raise_to(state, Q, user, length);
                 }
             }),
             spawn(|state, _| drop((0..3).map(|_| likers(state)).collect::<Vec<_>>())),

@@ -263,7 +263,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_close_says_so() {
 fn the_interval_leaves_nothing_unsynced_for_long_and_nothing_at_the_end() {
     explore(500, || {
         let durability = Durability::Interval;
-        let mut node = Node::start(Options { durability, ..with_snapshots() });
+        let mut node = Node::start(Options { durability, ..options() });
         (1..=BATCHES).for_each(|batch| node.submit(batch));
         // Nothing more is submitted: the sync comes from the deadline alone.
         while found(&node.disk) < BATCHES {
