@@ -134,6 +134,8 @@ pub enum Corruption {
         /// The number that belongs there.
         expected: u64,
     },
+    /// A number is larger than any that was ever given.
+    TooLarge(u64),
     /// The checksums fit but the content can't be understood.
     Content(DecodeError),
     /// A text file does not have the lines that it must have.
@@ -265,6 +267,9 @@ impl fmt::Display for Corruption {
             }
             Self::Number { what, found, expected } => {
                 write!(f, "{what} {found} stands where {expected} belongs")
+            }
+            Self::TooLarge(found) => {
+                write!(f, "number {found} is larger than any that was ever given")
             }
             Self::Content(_) => write!(f, "its content can't be understood"),
             Self::Lines => write!(f, "its lines are not those of a store file"),

@@ -13,6 +13,7 @@
 //! ```
 
 use crate::error::{Corruption, JournalError, Remedy};
+use crate::limits::NUMBER_MAX;
 use crate::store::StoreId;
 
 /// The size of a header. Records and chunks start after it.
@@ -88,7 +89,13 @@ impl Header {
             let what = "file number";
             return Err(corrupt(32, Corruption::Number { what, found, expected: number }));
         }
-        Ok(Self { store, number, first: u64_at(bytes, 40), second: u64_at(bytes, 48) })
+        let (first, second) = (u64_at(bytes, 40), u64_at(bytes, 48));
+        for (offset, number) in [(40, first), (48, second)] {
+            if number > NUMBER_MAX {
+                return Err(corrupt(offset, Corruption::TooLarge(number)));
+            }
+        }
+        Ok(Self { store, number, first, second })
     }
 }
 
@@ -109,6 +116,6 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 /// The number in a file name such as `journal-0000000007.log`.
 pub(crate) fn number_in(name: &str, prefix: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
-    let number = digits.parse().ok()?;
+    let number = digits.parse().ok().filter(|&number| number <= NUMBER_MAX)?;
     (format!("{number:010}") == digits).then_some(number)
 }

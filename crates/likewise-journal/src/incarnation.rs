@@ -14,6 +14,7 @@ use std::io;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Corruption, JournalError, Remedy};
+use crate::limits::NUMBER_MAX;
 
 /// The name of the file.
 pub const INCARNATION_NAME: &str = "incarnation";
@@ -67,7 +68,7 @@ fn line(number: u64) -> String {
 fn parse(bytes: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(bytes).ok()?;
     let number = text.strip_prefix("incarnation ")?.get(..20)?.parse().ok()?;
-    (text == line(number)).then_some(number)
+    (text == line(number) && number <= NUMBER_MAX).then_some(number)
 }
 
 fn corrupt(found: Corruption) -> JournalError {

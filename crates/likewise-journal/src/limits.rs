@@ -41,6 +41,11 @@ pub const NODE_BYTES_MAX: usize = 255;
 /// The largest `store` file that is read, in bytes. A larger one is refused as damaged.
 pub const STORE_BYTES_MAX: u64 = 4 << 10;
 
+/// The largest number of a file, a record or a start. A million a second would take 146,000 years to get
+/// there, so a larger one was never given: a file that holds one is refused as damaged, and a file that is
+/// named by one is not ours.
+pub const NUMBER_MAX: u64 = 1 << 62;
+
 /// Under `Durability::Interval`: the longest time between a write and the sync that follows it.
 pub const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -3,7 +3,7 @@
 use likewise_journal::disk::memory::MemoryDisk;
 use proptest::prelude::*;
 
-use crate::{STORE, open, written};
+use crate::{STORE, open, refusal, written};
 
 /// A header whose checksum fits, so that the bytes after it are reached.
 fn header(magic: &[u8; 8], number: u64, first: u64, second: u64) -> Vec<u8> {
@@ -44,6 +44,29 @@ fn the_forged_files_of_this_test_are_read_at_all() {
     let payload = [&(payload.as_bytes().len() as u32).to_le_bytes(), payload.as_bytes()].concat();
     let (_, _, recovery) = open(&segment(&record(1, 0, &payload))).unwrap();
     assert_eq!((recovery.records, recovery.record_entries), (1, 1));
+}
+
+#[test]
+fn numbers_that_were_never_given_are_refused_though_all_checksums_fit() {
+    let end = u64::MAX;
+    for (first, second) in [(end, 1), (1, end)] {
+        let disk = written(3);
+        disk.put("snapshot-0000000001.snap", &header(b"LIKESNAP", 1, first, second));
+        let text = refusal(&disk).1;
+        assert!(text.contains("larger than any that was ever given"), "{text}");
+    }
+    let disk = written(0);
+    disk.put("journal-0000000001.log", &header(b"LIKEJRNL", 1, end, 64));
+    assert!(refusal(&disk).1.contains("larger than any that was ever given"));
+    let disk = written(0);
+    let line = format!("incarnation {end:020}");
+    let line = format!("{line} crc32c {:08x}\n", crc32c::crc32c(line.as_bytes()));
+    disk.put("incarnation", line.as_bytes());
+    assert!(refusal(&disk).1.contains("remove the file"));
+    let disk = written(3);
+    // Nobody's file: no segment ever had this name.
+    disk.put("journal-18446744073709551615.log", b"");
+    assert!(open(&disk).is_ok());
 }
 
 proptest! {
