@@ -11,7 +11,7 @@ use crate::{demo, load, transfer};
 
 mod keygen;
 
-mod members;
+pub(crate) mod members;
 
 /// Posts in one query; the node takes no more.
 const QUERY_POSTS_MAX: usize = 1_000;
@@ -92,7 +92,11 @@ fn top(args: &TopArgs) -> Result<(), ClientError> {
 }
 
 /// The posts of an answer with their counts, one a line.
-fn counts(client: &Client, answer: &Value, as_json: bool) -> Result<String, ClientError> {
+pub(crate) fn counts(
+    client: &Client,
+    answer: &Value,
+    as_json: bool,
+) -> Result<String, ClientError> {
     let posts = array(client, answer, "posts")?;
     let line = |entry: &Value| match as_json {
         true => format!("{entry}\n"),

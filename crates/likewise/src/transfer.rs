@@ -33,13 +33,13 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 /// What became of an import so far.
 #[derive(Debug, Default)]
-struct Imported {
+pub(crate) struct Imported {
     lines: u64,
     accepted: u64,
     changed: u64,
-    rejected: u64,
+    pub(crate) rejected: u64,
     /// The first rejected lines, with their numbers in the whole file.
-    errors: Vec<(u64, String)>,
+    pub(crate) errors: Vec<(u64, String)>,
 }
 
 /// Runs `likewise import`.
@@ -91,7 +91,7 @@ fn import_all(
 }
 
 /// Fills `batch` with whole lines, and answers how many: 0 at the end.
-fn next_batch(input: &mut impl BufRead, batch: &mut Vec<u8>) -> io::Result<u64> {
+pub(crate) fn next_batch(input: &mut impl BufRead, batch: &mut Vec<u8>) -> io::Result<u64> {
     batch.clear();
     let mut lines = 0;
     while batch.len() < REQUEST_BYTES_MAX - LINE_BYTES_MAX as usize {
@@ -110,19 +110,21 @@ fn next_batch(input: &mut impl BufRead, batch: &mut Vec<u8>) -> io::Result<u64> 
 
 impl Imported {
     /// Adds the answer to a request of `lines` lines.
-    fn add(&mut self, answer: &Value, lines: u64) {
+    pub(crate) fn add(&mut self, answer: &Value, lines: u64) {
         let number = |field: &str| answer[field].as_u64().unwrap_or_default();
-        self.accepted += number("accepted");
-        self.changed += number("changed");
-        self.rejected += number("rejected");
+        // Whoever answers may be no node.
+        self.accepted = self.accepted.saturating_add(number("accepted"));
+        self.changed = self.changed.saturating_add(number("changed"));
+        self.rejected = self.rejected.saturating_add(number("rejected"));
         for error in answer["errors"].as_array().into_iter().flatten() {
             if self.errors.len() < REJECTED_SHOWN_MAX {
-                let line = self.lines + error["line"].as_u64().unwrap_or_default();
+                let line = error["line"].as_u64().unwrap_or_default();
+                let line = self.lines.saturating_add(line);
                 let detail = error["detail"].as_str().unwrap_or_default();
                 self.errors.push((line, detail.to_owned()));
             }
         }
-        self.lines += lines;
+        self.lines = self.lines.saturating_add(lines);
     }
 
     fn report(&self, as_json: bool) -> Result<(), ClientError> {
@@ -262,5 +264,9 @@ mod tests {
         imported.add(&answer, 5);
         assert_eq!(imported.errors, [(12, "no".to_owned())]);
         assert_eq!((imported.lines, imported.accepted, imported.rejected), (15, 4, 1));
+        // What is no node may say anything.
+        let answer = json!({ "accepted": u64::MAX, "errors": [{ "line": u64::MAX }] });
+        imported.add(&answer, u64::MAX);
+        assert_eq!((imported.lines, imported.accepted), (u64::MAX, u64::MAX));
     }
 }

@@ -16,9 +16,14 @@ pub(super) fn show(args: &MembersArgs) -> Result<(), ClientError> {
         return super::print(format!("{answer}\n"));
     }
     let members = super::array(&client, &answer, "members")?;
+    super::print(listing(members))
+}
+
+/// The members of an answer, one a line.
+pub(crate) fn listing(members: &[Value]) -> String {
     let rows = members.iter().map(row);
     let rows: Vec<_> = [HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect();
-    super::print(table(&rows))
+    table(&rows)
 }
 
 fn row(member: &Value) -> [String; 8] {
@@ -42,10 +47,15 @@ fn row(member: &Value) -> [String; 8] {
     [name, text("state"), since, text("address"), text("http"), incarnation, lag, equal]
 }
 
+/// The widest that a column gets, in characters. A longer cell is shown whole and moves the rest of its row:
+/// otherwise one name from somebody who is no node would make all rows as long.
+const COLUMN_CHARS_MAX: usize = 64;
+
 /// Rows with each column as wide as its widest cell.
 fn table(rows: &[[String; 8]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..8).map(|column| width(column).unwrap_or_default()).collect();
+    let width = |column| width(column).unwrap_or_default().min(COLUMN_CHARS_MAX);
+    let widths: Vec<usize> = (0..8).map(width).collect();
     let line = |row: &[String; 8]| {
         let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}  "));
         format!("{}\n", cells.collect::<String>().trim_end())
@@ -66,4 +76,20 @@ pub(super) fn forget(args: &ForgetArgs) -> Result<(), ClientError> {
     let client = Client::new(&args.node.url)?;
     client.delete(&format!("/v1/cluster/members/{}", encoded(&args.name)))?;
     super::print(format!("{} is forgotten by all members\n", args.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_long_name_makes_no_other_row_long() {
+        let long = "n".repeat(70_000);
+        let table = listing(&[json!({ "name": long }), json!({ "name": "a", "state": "alive" })]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[1].starts_with(&long) && lines[2].len() < 200, "{}", lines[2].len());
+        assert!(lines[2].starts_with("a ") && lines[2].contains("  alive"));
+    }
 }

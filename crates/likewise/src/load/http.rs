@@ -2,6 +2,9 @@
 
 use super::Talk;
 
+/// Bytes of an answer's body. A longer one ends the measurement: no answer to a load has so many.
+const BODY_BYTES_MAX: usize = 16 << 20;
+
 /// Longest answer that is shown where it is not the one that was hoped for, in bytes.
 const SHOWN_BYTES_MAX: usize = 300;
 
@@ -22,6 +25,9 @@ impl<F: FnMut(&mut Vec<u8>) -> bool + Send + 'static> Talk for Http<F> {
 
     fn answer(&mut self, received: &[u8]) -> Result<Option<usize>, String> {
         let Some((head, body)) = head_and_body(received) else { return Ok(None) };
+        if body > BODY_BYTES_MAX {
+            return Err(format!("the node announces an answer of {body} bytes, which none has"));
+        }
         let bytes = head + body;
         if received.len() < bytes {
             return Ok(None);
@@ -56,7 +62,9 @@ fn head_and_body(received: &[u8]) -> Option<(usize, usize)> {
         let Some((name, value)) = line.split_at_checked(16) else { continue };
         if name[..15].eq_ignore_ascii_case(b"content-length:") {
             let digits = name[15..].iter().chain(value).filter(|byte| byte.is_ascii_digit());
-            body = digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
+            body = digits.fold(0usize, |number, digit| {
+                number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
+            });
         }
     }
     None
@@ -79,6 +87,14 @@ mod tests {
             assert_eq!(answer(&whole[..cut]), Ok(None), "{cut} bytes");
         }
         assert_eq!(answer("HTTP/1.1 204 No Content\r\n\r\n"), Ok(Some(27)));
+    }
+
+    #[test]
+    fn an_answer_longer_than_any_is_refused_and_not_waited_for() {
+        for length in ["16777217", "18446744073709551615", "99999999999999999999999"] {
+            let error = answer(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"));
+            assert!(error.unwrap_err().contains("which none has"));
+        }
     }
 
     #[test]
