@@ -186,8 +186,10 @@ fn load_snapshots<D: Disk>(
     report.snapshot_entries = entries;
     let mut kept = vec![newest];
     while let (Some(number), true) = (numbers.pop(), kept.len() < SNAPSHOTS_KEPT) {
-        // An older one that is damaged is of no use and no harm; it goes with the next snapshot.
-        kept.extend(snapshot::peek(disk, number, report.store).ok());
+        // An older one that is damaged is of no use and no harm; it goes with the next snapshot. One that
+        // begins later than the newest is damaged too: segments that the newest needs would be removed.
+        let older = snapshot::peek(disk, number, report.store).ok();
+        kept.extend(older.filter(|older| older.first_segment <= newest.first_segment));
     }
     kept.reverse();
     Ok((kept, newest_number))

@@ -141,3 +141,24 @@ fn files_that_could_not_be_removed_are_removed_later() {
     assert_holds_exactly(&state, 300);
     assert!(disk.list().unwrap().len() > 3);
 }
+
+/// Else the segments before it were removed as if nobody needed them.
+#[test]
+fn an_older_snapshot_that_begins_later_than_the_newest_is_not_believed() {
+    let disk = MemoryDisk::default();
+    let (mut journal, state, _) = open(&disk).unwrap();
+    for round in 0..2 {
+        commit(&mut journal, &state, round * 100..(round + 1) * 100);
+        take_snapshot(&mut journal, &state);
+    }
+    commit(&mut journal, &state, 200..210);
+    drop(journal);
+    let mut older = disk.bytes("snapshot-0000000001.snap").unwrap();
+    older[40] = 100;
+    let sum = crc32c::crc32c(&older[..60]);
+    older[60..64].copy_from_slice(&sum.to_le_bytes());
+    disk.put("snapshot-0000000001.snap", &older);
+    for _ in 0..2 {
+        assert_holds_exactly(&open(&disk).unwrap().1, 210);
+    }
+}
