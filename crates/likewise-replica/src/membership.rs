@@ -138,15 +138,14 @@ impl Membership {
     /// Where it makes no sense. Nothing has changed then.
     pub fn received(&mut self, packet: &[u8], now: Duration) -> Result<(), GossipError> {
         self.now = now;
+        // foca sees only at the end that something follows the members, and has believed them by then.
+        identity::check_packet(packet)?;
         let result = self.foca.handle_data(packet, &mut self.runtime);
         self.settle();
-        match result {
-            Err(foca::Error::DataFromOurselves) => self.heard_myself(packet),
-            Err(foca::Error::Decode(_) | foca::Error::MalformedPacket) => {
-                return Err(GossipError::Short);
-            }
-            // What is left is a packet for another life of this node, or a detour that led back here.
-            _ => {}
+        // What other errors there are is a packet for another life of this node, or a detour that led back
+        // here.
+        if let Err(foca::Error::DataFromOurselves) = result {
+            self.heard_myself(packet);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::{Buf, BufMut};
 use foca::{Codec, Header, Member, Message, State};
 
+use crate::limits::GOSSIP_BYTES_MAX;
 use crate::member::NodeId;
 
 /// Stands for whoever is at an address. No node has this id.
@@ -68,6 +69,8 @@ pub enum GossipError {
     Tag(u8),
     /// A member without an id.
     Nobody,
+    /// They go on where they should end.
+    TooLong,
 }
 
 impl std::fmt::Display for GossipError {
@@ -76,6 +79,7 @@ impl std::fmt::Display for GossipError {
             Self::Short => write!(f, "the packet is cut off or full"),
             Self::Tag(tag) => write!(f, "tag {tag} means nothing in this version"),
             Self::Nobody => write!(f, "a member has no id"),
+            Self::TooLong => write!(f, "the packet goes on where it should end"),
         }
     }
 }
@@ -122,6 +126,25 @@ impl Codec<Identity> for Bytes {
     fn decode_member(&mut self, buf: impl Buf) -> Result<Member<Identity>, GossipError> {
         read_member(buf)
     }
+}
+
+/// Checks all of a packet: header, number of members, members, and nothing after them. No node of any release
+/// announces itself together with members, or sends broadcasts.
+pub(super) fn check_packet(packet: &[u8]) -> Result<(), GossipError> {
+    if packet.len() > GOSSIP_BYTES_MAX {
+        return Err(GossipError::TooLong);
+    }
+    let mut buf = packet;
+    let header = Bytes.decode_header(&mut buf)?;
+    let has_members = !matches!(header.message, Message::Announce | Message::Broadcast);
+    if has_members && !buf.is_empty() {
+        // foca's own, and so big-endian.
+        let members = array(&mut buf).map(u16::from_be_bytes)?;
+        for _ in 0..members {
+            read_member(&mut buf)?;
+        }
+    }
+    if buf.is_empty() { Ok(()) } else { Err(GossipError::TooLong) }
 }
 
 /// Appends a member.

@@ -469,6 +469,21 @@ fn lost_members_are_bounded_and_forgotten_in_time() {
     assert!(world.nodes[&1].membership.members().count() <= 1);
 }
 
+#[test]
+fn a_packet_that_goes_on_where_it_should_end_changes_nothing() {
+    let mut world = World::formed(2);
+    let membership = &mut world.nodes.get_mut(&1).unwrap().membership;
+    let identity = |number: u8| {
+        let life = [u64::from(number), 1].map(u64::to_le_bytes).concat();
+        [&life[..], &[4, 10, 0, 0, number], &9_293u16.to_le_bytes()].concat()
+    };
+    let packet = [&identity(3)[..], &[0, 0], &identity(1), &[9, 0, 0]].concat();
+    for (behind, members) in [(&[0][..], 1), (&[0, 0, 0], 1), (&[0; 1_320], 1), (&[], 2)] {
+        let result = membership.received(&[&packet[..], behind].concat(), world.now);
+        assert_eq!((result.is_ok(), membership.members().count()), (members == 2, members));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
