@@ -64,7 +64,7 @@ pub(crate) mod seeds;
 
 mod gossip;
 
-mod hello;
+pub(crate) mod hello;
 
 mod callers;
 

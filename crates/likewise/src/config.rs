@@ -206,7 +206,15 @@ impl Settings {
     pub fn from_file(file: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse {
+        Self::parse(file, &text)
+    }
+
+    /// Reads the text of a file of settings; `file` is for errors.
+    ///
+    /// # Errors
+    /// Where it is not TOML or holds a key that is no setting.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Parse {
             file: file.to_owned(),
             line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
             problem: error.message().replace('\n', ", "),

@@ -34,5 +34,8 @@ pub mod load;
 
 mod demo;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use config::Config;
 pub use server::{Server, StartError};

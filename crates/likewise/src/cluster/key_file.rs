@@ -100,11 +100,16 @@ impl KeyFile {
         warn_if_others_may_read(path, &file);
         let mut bytes = Vec::new();
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// Reads the bytes of a key file; `path` is for errors.
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, KeyFileError> {
         let whole = |problem| KeyFileError::Whole { file: path.to_owned(), problem };
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(whole("is longer than any key file: check the path"));
         }
-        let Ok(text) = std::str::from_utf8(&bytes) else {
+        let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(whole("is not text: check the path"));
         };
         Self::parse(path, text)

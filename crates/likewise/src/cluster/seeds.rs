@@ -39,9 +39,7 @@ impl Seeds {
             let is_small = std::fs::metadata(file).is_ok_and(|it| it.len() <= REMEMBERED_BYTES_MAX);
             is_small.then(|| std::fs::read_to_string(file).ok()).flatten()
         });
-        // Only a hint: what can't be read is passed over.
-        let lines = text.as_deref().unwrap_or_default().lines();
-        let remembered = lines.filter_map(|line| line.parse().ok()).take(ADDRESSES_MAX).collect();
+        let remembered = remembered(text.as_deref().unwrap_or_default());
         Self { names, remembered, file, written: Mutex::new(0) }
     }
 
@@ -81,6 +79,11 @@ impl Seeds {
             tracing::debug!(%error, file = %file.display(), "the peers could not be remembered");
         }
     }
+}
+
+/// The addresses in the text of the file. They are only a hint: what can't be read is passed over.
+pub(crate) fn remembered(text: &str) -> Vec<SocketAddr> {
+    text.lines().filter_map(|line| line.parse().ok()).take(ADDRESSES_MAX).collect()
 }
 
 /// An IPv4 address that was mapped into IPv6, as itself: the same node must not have two addresses.

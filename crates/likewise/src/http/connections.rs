@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -97,13 +97,23 @@ async fn rest_after(error: &io::Error) {
 }
 
 /// Serves one connection until it ends, or until `stopped` and its request in flight is done.
-async fn serve(stream: TcpStream, router: Router, api: Api, mut stopped: watch::Receiver<()>) {
+async fn serve(stream: TcpStream, router: Router, api: Api, stopped: watch::Receiver<()>) {
     let _open = Open::new(&api.metrics.connections);
     // Answers are small and whole: waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "connection ended before it began");
         return;
     }
+    speak(stream, router, api, stopped).await;
+}
+
+/// Speaks HTTP over whatever carries bytes.
+pub(crate) async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    api: Api,
+    mut stopped: watch::Receiver<()>,
+) {
     let service = service_fn(move |request| router.clone().call(request));
     // Not with `pipeline_flush`: hyper then holds back an answer for as long as it has unread bytes in hand,
     // and so would drop the one to a body that was refused.

@@ -70,6 +70,8 @@ mod connections;
 
 mod openapi;
 
+pub(crate) mod fuzz;
+
 pub use limits::ServeLimits;
 pub use openapi::openapi_json;
 

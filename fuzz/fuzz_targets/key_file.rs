@@ -1,0 +1,4 @@
+//! libFuzzer's way into [`likewise_fuzz::settings::key_file`](fn@likewise_fuzz::settings::key_file).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| likewise_fuzz::settings::key_file(data));
