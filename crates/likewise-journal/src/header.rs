@@ -90,7 +90,7 @@ impl Header {
             return Err(corrupt(32, Corruption::Number { what, found, expected: number }));
         }
         let (first, second) = (u64_at(bytes, 40), u64_at(bytes, 48));
-        for (offset, number) in [(40, first), (48, second)] {
+        for (offset, number) in [(32, number), (40, first), (48, second)] {
             if number > NUMBER_MAX {
                 return Err(corrupt(offset, Corruption::TooLarge(number)));
             }
@@ -116,6 +116,6 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 /// The number in a file name such as `journal-0000000007.log`.
 pub(crate) fn number_in(name: &str, prefix: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
-    let number = digits.parse().ok().filter(|&number| number <= NUMBER_MAX)?;
+    let number = digits.parse().ok()?;
     (format!("{number:010}") == digits).then_some(number)
 }

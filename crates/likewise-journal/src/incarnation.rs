@@ -25,6 +25,9 @@ const LINE_BYTES: usize = 49;
 pub(crate) fn advance<D: Disk>(disk: &D) -> Result<u64, JournalError> {
     let last = read(disk)?;
     let next = last + 1;
+    if next > NUMBER_MAX {
+        return Err(corrupt(Corruption::TooLarge(last)));
+    }
     let write = || {
         let mut file = match disk.open(INCARNATION_NAME) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -42,8 +42,7 @@ pub const NODE_BYTES_MAX: usize = 255;
 pub const STORE_BYTES_MAX: u64 = 4 << 10;
 
 /// The largest number of a file, a record or a start. A million a second would take 146,000 years to get
-/// there, so a larger one was never given: a file that holds one is refused as damaged, and a file that is
-/// named by one is not ours.
+/// there, so a larger one was never given: a file that holds one is refused as damaged.
 pub const NUMBER_MAX: u64 = 1 << 62;
 
 /// Under `Durability::Interval`: the longest time between a write and the sync that follows it.

@@ -58,15 +58,18 @@ fn numbers_that_were_never_given_are_refused_though_all_checksums_fit() {
     let disk = written(0);
     disk.put("journal-0000000001.log", &header(b"LIKEJRNL", 1, end, 64));
     assert!(refusal(&disk).1.contains("larger than any that was ever given"));
-    let disk = written(0);
-    let line = format!("incarnation {end:020}");
-    let line = format!("{line} crc32c {:08x}\n", crc32c::crc32c(line.as_bytes()));
-    disk.put("incarnation", line.as_bytes());
-    assert!(refusal(&disk).1.contains("remove the file"));
+    for number in [end, 1 << 62] {
+        let disk = written(0);
+        let line = format!("incarnation {number:020}");
+        let line = format!("{line} crc32c {:08x}\n", crc32c::crc32c(line.as_bytes()));
+        disk.put("incarnation", line.as_bytes());
+        assert!(refusal(&disk).1.contains("remove the file"));
+        assert_eq!(disk.bytes("incarnation").as_deref(), Some(line.as_bytes()));
+    }
     let disk = written(3);
-    // Nobody's file: no segment ever had this name.
-    disk.put("journal-18446744073709551615.log", b"");
-    assert!(open(&disk).is_ok());
+    let name = format!("snapshot-{end}.snap");
+    disk.put(&name, &header(b"LIKESNAP", end, 1, 1));
+    assert!(refusal(&disk).1.contains("larger than any that was ever given"));
 }
 
 proptest! {
