@@ -13,7 +13,7 @@ pub const IMPORT_LINES: Target = Target {
     run: import_lines,
     seeds: import_seeds,
     // The batches of a file are its bytes, in a list that doubles; a file is read 8 KiB at a time.
-    bound: Bound { constant: 64 << 10, factor: 8 },
+    bound: Bound { constant: 16 << 10, factor: 8 },
     slowness: 1,
 };
 
@@ -24,7 +24,7 @@ pub const ANSWERS: Target = Target {
     seeds: answer_seeds,
     // An empty object of two bytes becomes a member of the table: a line of cells, each as wide as the widest
     // of its column, which is bounded, and eight texts before that.
-    bound: Bound { constant: 64 << 10, factor: 2_048 },
+    bound: Bound { constant: 16 << 10, factor: 512 },
     slowness: 1,
 };
 

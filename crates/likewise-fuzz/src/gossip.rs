@@ -19,7 +19,7 @@ pub const GOSSIP_PACKET: Target = Target {
     run: gossip_packet,
     seeds: packet_seeds,
     // A body is copied once to be opened and here once to be sealed; nothing else depends on it.
-    bound: Bound { constant: 16 << 10, factor: 8 },
+    bound: Bound { constant: 4 << 10, factor: 8 },
     slowness: 2,
 };
 
@@ -43,7 +43,7 @@ pub const GOSSIP_NOTICE: Target = Target {
 
 /// A member has 27 bytes in a packet. Here it has 1 KiB at most: as itself, in the roster, among the news to
 /// be passed on, in an event, in a timer, and in the view that is compared before and after.
-const MEMBERS_BOUND: Bound = Bound { constant: 256 << 10, factor: 64 };
+const MEMBERS_BOUND: Bound = Bound { constant: 32 << 10, factor: 64 };
 
 /// Outputs that one packet or notice may make for each of its bytes: a member of 27 makes an event, and the
 /// packets that answer.

@@ -8,7 +8,7 @@ use crate::stream::block_on;
 use crate::{Bound, Target, assert_says_something};
 
 /// A node with its threads, queue, routes and metrics. Its queue alone has room for 16,384 events.
-const NODE_BYTES: usize = 8 << 20;
+const NODE_BYTES: usize = 3 << 20;
 
 /// [`http_connection`]
 pub const HTTP_CONNECTION: Target = Target {
@@ -39,7 +39,7 @@ pub const HTTP_PARAMETERS: Target = Target {
     run: http_parameters,
     seeds: parameter_seeds,
     // Each value is copied where it is decoded, and shown with escapes of up to ten bytes where it is wrong.
-    bound: Bound { constant: 16 << 10, factor: 64 },
+    bound: Bound { constant: 4 << 10, factor: 64 },
     slowness: 1,
 };
 

@@ -16,7 +16,7 @@ use crate::{Bound, Target, assert_says_something};
 
 /// Two states, and a disk in memory with some files of 4 KiB: it keeps each file as it is seen, as it is
 /// durable, and every write in between.
-const BOUND: Bound = Bound { constant: 2 * STATE_BYTES + (1 << 20), factor: 2 * STATE_FACTOR };
+const BOUND: Bound = Bound { constant: 2 * STATE_BYTES + (512 << 10), factor: 2 * STATE_FACTOR };
 
 /// [`journal`](fn@journal)
 pub const JOURNAL: Target =

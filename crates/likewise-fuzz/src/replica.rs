@@ -26,7 +26,7 @@ pub const REPLICA_MESSAGE: Target = Target {
     seeds: message_seeds,
     // A message is copied, written and read again. The least dense are groups, of nine bytes each, and gaps
     // between slots, of which a byte becomes two; their lists double.
-    bound: Bound { constant: 16 << 10, factor: 24 },
+    bound: Bound { constant: 4 << 10, factor: 16 },
     slowness: 1,
 };
 
@@ -37,12 +37,15 @@ pub const REPLICA_LINK: Target = Target {
     seeds: link_seeds,
     // Whoever is asked for the most symbols makes half a MB of them, encodes them, and this target reads them;
     // each list is there twice while it grows.
-    bound: Bound { constant: STATE_BYTES + (6 << 20), factor: 2 * STATE_FACTOR },
-    slowness: 40,
+    bound: Bound { constant: STATE_BYTES + (4 << 20), factor: 2 * STATE_FACTOR },
+    slowness: 3,
 };
 
 /// Outputs that one input may make: the chunks of a small state, an answer and a status a link.
 const OUTPUTS_MAX: usize = 4_096;
+
+/// Steps of one script: more than any seed has. A step may compare all slots, and noise is full of steps.
+const STEPS_MAX: usize = 256;
 
 /// Ticks that finish the longest work on the few entries of this target.
 const TICKS_MAX: usize = 8;
@@ -219,7 +222,10 @@ impl World {
 pub fn replica_link(data: &[u8]) {
     let mut world = World::new();
     let mut script = Script(data);
-    while !script.0.is_empty() {
+    for _ in 0..STEPS_MAX {
+        if script.0.is_empty() {
+            break;
+        }
         world.step(&mut script);
     }
     let peers = world.replica.peers();
@@ -276,33 +282,40 @@ impl Honest {
     }
 }
 
+/// Conversations of some lengths, and each message by itself at their beginning: short ones, in which a
+/// mutation is likely to hit what matters.
 fn link_seeds() -> Vec<Vec<u8>> {
-    let states = [(0, 60), (0, 0), (30, 200), (0, 62)].map(|(from, count)| {
-        let state = State::new(Keys::for_tests());
-        state.merge_delta(&some_likes(from, count));
-        state
-    });
+    let states = [(0, 60, 3), (0, 0, 4), (30, 100, 6), (0, 62, 12)];
     let mut seeds: Vec<Vec<u8>> = states
         .into_iter()
-        .map(|state| {
-            let mut honest = Honest::new(state);
-            for step in 0..24 {
-                honest.step(&[TICKED]);
-                honest.exchange();
-                honest.step(&[PERSISTED]);
-                honest.exchange();
-                if step == 12 {
-                    honest.step(&[WRITTEN, 3]);
-                }
-            }
-            honest.script
+        .map(|(from, count, steps)| {
+            let state = State::new(Keys::for_tests());
+            state.merge_delta(&some_likes(from, count));
+            conversation(state, steps)
         })
         .collect();
-    let mut each = vec![TICKED, WRITTEN, 1, STALLED, BROKEN, 0, PERSISTED];
-    for (which, message) in message_seeds().iter().enumerate() {
-        each.push((which % LINKS.len()) as u8);
-        put_piece(&mut each, message);
+    seeds.push(vec![TICKED, WRITTEN, 1, STALLED, WRITTEN, 2, BROKEN, 0, PERSISTED]);
+    for (which, _) in (0..).zip(LINKS) {
+        seeds.extend(message_seeds().iter().map(|message| {
+            let mut one = vec![which];
+            put_piece(&mut one, message);
+            one
+        }));
     }
-    seeds.push(each);
     seeds
+}
+
+/// What a peer with this state says.
+fn conversation(state: State, steps: usize) -> Vec<u8> {
+    let mut honest = Honest::new(state);
+    for step in 0..steps {
+        honest.exchange();
+        honest.step(&[PERSISTED]);
+        honest.exchange();
+        if step == steps / 2 {
+            honest.step(&[WRITTEN, 3]);
+        }
+        honest.step(&[TICKED]);
+    }
+    honest.script
 }

@@ -14,7 +14,7 @@ pub const SETTINGS_FILE: Target = Target {
     seeds: settings_seeds,
     // A parser of TOML keeps a token and an event for each sign, in lists that double, and the tables of a
     // file in which every other byte begins one.
-    bound: Bound { constant: 256 << 10, factor: 1_024 },
+    bound: Bound { constant: 32 << 10, factor: 512 },
     slowness: 4,
 };
 
@@ -24,7 +24,7 @@ pub const KEY_FILE: Target = Target {
     run: key_file,
     seeds: key_file_seeds,
     // Eight keys at most; an error holds a few words.
-    bound: Bound { constant: 16 << 10, factor: 1 },
+    bound: Bound { constant: 4 << 10, factor: 1 },
     slowness: 1,
 };
 
@@ -34,7 +34,7 @@ pub const PEERS_FILE: Target = Target {
     run: peers_file,
     seeds: peers_seeds,
     // 64 addresses at most. The text is another one where it is not UTF-8.
-    bound: Bound { constant: 16 << 10, factor: 8 },
+    bound: Bound { constant: 4 << 10, factor: 8 },
     slowness: 1,
 };
 

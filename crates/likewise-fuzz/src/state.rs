@@ -12,7 +12,7 @@ use crate::script::{Script, pieces};
 use crate::{Bound, Target, assert_says_something};
 
 /// An empty state has 1,024 slots; its first users take a chunk of 4 KiB in each of 64 shards.
-pub(crate) const STATE_BYTES: usize = 768 << 10;
+pub(crate) const STATE_BYTES: usize = 512 << 10;
 
 /// What an entry may cost for each of its bytes. The shortest that names a new post and a new user has eight,
 /// and makes tables of at least four places for both; while a table doubles, both sizes are there. Entries of
@@ -55,7 +55,7 @@ pub const SKETCH: Target = Target {
     seeds: sketch_seeds,
     // A symbol has eight bytes. Its copy, its word in a map, its place in a list of what is ready and its
     // cursor take some 100, and lists that grow are there twice.
-    bound: Bound { constant: 4 << 10, factor: 48 },
+    bound: Bound { constant: 4 << 10, factor: 24 },
     slowness: 4,
 };
 

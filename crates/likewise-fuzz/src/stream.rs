@@ -24,7 +24,7 @@ pub const STREAM_FRAMES: Target = Target {
     seeds: frame_seeds,
     // A reader has room for one message of 64 KiB, and doubles it once. The factor: the sealed bytes, the
     // plain ones in a buffer that doubles, each frame, and the same frames as this target reads them.
-    bound: Bound { constant: 512 << 10, factor: 48 },
+    bound: Bound { constant: 384 << 10, factor: 16 },
     slowness: 4,
 };
 
@@ -35,7 +35,7 @@ pub const HANDSHAKE: Target = Target {
     seeds: handshake_seeds,
     // The state of Noise, the preamble and the hello: nothing depends on what is read, because it has a fixed
     // size until the keys fit.
-    bound: Bound { constant: 256 << 10, factor: 1 },
+    bound: Bound { constant: 16 << 10, factor: 1 },
     slowness: 10,
 };
 
@@ -45,7 +45,7 @@ pub const HELLO: Target = Target {
     run: hello,
     seeds: hello_seeds,
     // Each text is copied, in a string that grows with it where it holds escapes; then written and read again.
-    bound: Bound { constant: 16 << 10, factor: 16 },
+    bound: Bound { constant: 4 << 10, factor: 16 },
     slowness: 1,
 };
 
