@@ -22,7 +22,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Inputs of the fastest targets, where `LIKEWISE_FUZZ_RUNS` says no other number. A target that is slower
 /// by some factor gets as many fewer. That is some twenty seconds on two busy cores.
-const RUNS: u64 = 20_000;
+const RUNS: u64 = 12_000;
 
 /// Bytes of a hostile input that are shown; the rest is in its file.
 const SHOWN_BYTES: usize = 256;
