@@ -44,9 +44,12 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(posts: usize, users: usize) -> Self {
-        let posts: Vec<String> = (0..posts).map(|post| format!("post-{post}")).collect();
-        let users: Vec<String> = (0..users).map(|user| format!("user-{user}")).collect();
+    pub(crate) fn new(posts: usize, users: usize, padding: usize) -> Self {
+        let padding = "-".repeat(padding);
+        let names = |what: &str, count| -> Vec<String> {
+            (0..count).map(|number| format!("{what}{padding}{number}")).collect()
+        };
+        let (posts, users) = (names("post-", posts), names("user-", users));
         let numbered = posts.iter().enumerate().chain(users.iter().enumerate());
         Self {
             by_name: numbered.map(|(number, name)| (name.clone(), number)).collect(),

@@ -48,6 +48,8 @@ pub struct Options {
     pub posts: usize,
     /// Users that can like them.
     pub users: usize,
+    /// Bytes that each of their names is longer than it needs to be.
+    pub padding: usize,
     /// Clients at work.
     pub clients: usize,
     /// Requests of each client.
@@ -65,6 +67,9 @@ pub struct Options {
     /// Which kinds of faults may happen, by the bits of [`crate::schedule::Kind`].
     pub kinds: u32,
 }
+
+/// Something that can be left out of a run: its name, and what it takes.
+pub type Calm = (&'static str, fn(&mut Options));
 
 impl Options {
     /// The options that belong to a seed.
@@ -96,6 +101,7 @@ impl Options {
             snapshot_bytes: *chance.pick(&[1 << 10, 8 << 10, u64::MAX]),
             posts: 1 + chance.below(8),
             users: 2 + chance.below(30),
+            padding: *chance.pick(&[0, 0, 40, 400]),
             clients: 1 + chance.below(6),
             requests: 20 + chance.below(120),
             writes: *chance.pick(&[1, 1, 4, 16]),
@@ -107,8 +113,8 @@ impl Options {
         }
     }
 
-    /// What can be left out of a run, by name: each may make a failing run simpler.
-    pub const CALMS: &[(&'static str, fn(&mut Self))] = &[
+    /// What can be left out of a run: each may make a failing run simpler.
+    pub const CALMS: &[Calm] = &[
         ("tail", |it| it.tail = 0.0),
         ("loss", |it| it.loss = 0.0),
         ("duplicates", |it| it.duplicates = 0.0),
@@ -117,6 +123,7 @@ impl Options {
         ("link-queue", |it| it.link_queue = 128),
         ("snapshots", |it| it.snapshot_bytes = u64::MAX),
         ("batches", |it| it.writes = 1),
+        ("padding", |it| it.padding = 0),
         ("weak-disks", |it| it.durability.fill(Some(Durability::Always))),
         ("all-but-one-client", |it| it.clients = 1),
         ("all-but-ten-requests", |it| it.requests = it.requests.min(10)),
@@ -186,8 +193,15 @@ impl fmt::Display for Options {
         writeln!(f, "bounds      {:?}", self.bounds)?;
         write!(
             f,
-            "work        {} clients, {} requests each of up to {} writes, a rest of {:?}, {} posts, {} users",
-            self.clients, self.requests, self.writes, self.rest, self.posts, self.users
+            "work        {} clients, {} requests each of up to {} writes, a rest of {:?}, {} posts, {} users, \
+             {} bytes of padding",
+            self.clients,
+            self.requests,
+            self.writes,
+            self.rest,
+            self.posts,
+            self.users,
+            self.padding
         )
     }
 }

@@ -158,6 +158,9 @@ impl Sum {
         it.simulated += run.simulated;
         it.acknowledged += run.acknowledged;
         it.faults += run.faults;
+        for (sum, more) in it.faults_by_kind.iter_mut().zip(run.faults_by_kind) {
+            *sum += more;
+        }
         it.starts += run.starts;
         it.overflows += run.overflows;
         it.links_overflowed += run.links_overflowed;

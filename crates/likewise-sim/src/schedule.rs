@@ -74,6 +74,36 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Of which kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Kill { .. } => Kind::Kill,
+            Self::PowerCut { .. } => Kind::PowerCut,
+            Self::Wipe { .. } => Kind::Wipe,
+            Self::OldImage { .. } => Kind::OldImage,
+            Self::Pause { .. } => Kind::Pause,
+            Self::Slow { .. } => Kind::Slow,
+            Self::ClockJump { .. } => Kind::ClockJump,
+            Self::Partition { .. } => Kind::Partition,
+            Self::Flap { .. } => Kind::Flap,
+            Self::Storm { .. } => Kind::Storm,
+            Self::Mute { .. } => Kind::Mute,
+            Self::DiskFull { .. } => Kind::DiskFull,
+            Self::SyncFails { .. } => Kind::SyncFails,
+            Self::WriteFails { .. } => Kind::WriteFails,
+            Self::SlowDisk { .. } => Kind::SlowDisk,
+            Self::Add { .. } => Kind::Add,
+            Self::Remove { .. } => Kind::Remove,
+            Self::Destroy { .. } => Kind::Destroy,
+            Self::Restart { .. } => Kind::Restart,
+            Self::Move { .. } => Kind::Move,
+            Self::Swap { .. } => Kind::Swap,
+            Self::Forget { .. } => Kind::Forget,
+            Self::Burst { .. } => Kind::Burst,
+        }
+    }
+
     /// Whether all machines that it names are among so many.
     #[must_use]
     pub fn is_about_less_than(&self, machines: usize) -> bool {

@@ -170,7 +170,7 @@ impl Storage {
     }
 
     /// The power goes in the middle of whatever is being done, after so many further changes to the disk.
-    pub(crate) fn is_cut_off(mut self, changes: u64) {
+    pub(crate) fn break_off(mut self, changes: u64) {
         self.disk.set_faults(Faults { changes_max: Some(changes), ..Faults::default() });
         // Nobody hears of it any more.
         if let Some(job) = self.snapshot.take() {

@@ -10,12 +10,14 @@ use crate::chance::Fnv;
 /// The last lines that are kept for whoever asks after a failure.
 const KEPT_MAX: usize = 400;
 
+type Print = Box<dyn FnMut(&str) + Send>;
+
 /// The trace of a run.
 pub struct Trace {
     hash: Fnv,
     lines: u64,
     /// Where each line goes. Without, none is made: only its numbers count.
-    print: Option<Box<dyn FnMut(&str) + Send>>,
+    print: Option<Print>,
     kept: std::collections::VecDeque<String>,
     keeps: bool,
 }

@@ -15,7 +15,7 @@ use crate::machine::{Heard, Machine};
 use crate::model::{Model, Wrong};
 use crate::network::Network;
 use crate::options::Options;
-use crate::schedule::Planned;
+use crate::schedule::{Kind, Planned};
 use crate::storage::Work;
 use crate::trace::Trace;
 
@@ -107,6 +107,8 @@ pub struct Figures {
     pub acknowledged: u64,
     /// Faults that took place.
     pub faults: u64,
+    /// How many of each kind, in the order of [`Kind::ALL`].
+    pub faults_by_kind: [u64; Kind::ALL.len()],
     /// Starts of nodes.
     pub starts: u64,
     /// Outboxes that overflowed.
@@ -146,7 +148,7 @@ impl World {
             wires_opened: 0,
             network: Network::new(&options),
             clients: Client::all(&options),
-            model: Model::new(options.posts, options.users.max(options.clients)),
+            model: Model::new(options.posts, options.users.max(options.clients), options.padding),
             planned,
             chance: Chance::new(options.seed, "world"),
             is_calm: false,

@@ -164,9 +164,8 @@ impl World {
 
     /// In a run where nobody is away for long, nobody may be taken for dead: a suspect says that it lives.
     pub(super) fn check_death(&mut self, machine: usize, event: &Event) {
-        if self.options.is_gentle && event.what == Happened::Down {
-            let of = event.member.identity.node;
-            let detail = format!("n{machine} takes {of} for dead");
+        if self.options.is_gentle && matches!(event.what, Happened::Down | Happened::Renewed) {
+            let detail = format!("n{machine}: {} {}", event.member.identity.node, event.what);
             self.fail("a suspect that lives is not taken for dead", detail);
         }
     }

@@ -161,7 +161,7 @@ impl World {
         if patience.has_ended(&node.membership, &node.replica.peers(), local) {
             node.patience = None;
             self.say(machine, "alone", 0, || "nobody has been here before".to_owned());
-            self.into_inbox(machine, Input::Alone);
+            self.put_before(machine, Input::Alone);
         }
     }
 }

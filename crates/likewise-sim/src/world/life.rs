@@ -141,7 +141,7 @@ impl World {
         self.machines[machine].node = Some(node);
         self.say(machine, "start", id, || format!("node {id:016x} at {address}"));
         if is_alone {
-            self.into_inbox(machine, Input::Alone);
+            self.put_before(machine, Input::Alone);
         }
         self.settle_gossip(machine);
         self.set_turn(machine);
@@ -186,7 +186,7 @@ impl World {
     fn interrupt(&mut self, machine: usize, node: Node) {
         let changes = self.chance.of(0..8);
         if let Some(storage) = node.storage {
-            storage.is_cut_off(changes);
+            storage.break_off(changes);
         }
         self.machines[machine].set_disk_faults(|_| {});
     }

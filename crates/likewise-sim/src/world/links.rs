@@ -169,7 +169,7 @@ impl World {
         node.membership.introduced(&peer, local);
         let view = node.membership.view();
         let direction = Self::direction(end.side);
-        self.into_inbox(machine, Input::LinkOpened { link, peer, direction });
+        self.put_before(machine, Input::LinkOpened { link, peer, direction });
         self.send_frame(end, Frame::Notice(view));
         self.settle_gossip(machine);
     }

@@ -58,7 +58,7 @@ impl World {
         self.say(machine, "request", request.0, || {
             format!("client {client}, operation {}, {} writes", asked.operation, writes.len())
         });
-        self.into_inbox(machine, Input::Write { request, writes });
+        self.put_before(machine, Input::Write { request, writes });
     }
 
     /// A node answers.

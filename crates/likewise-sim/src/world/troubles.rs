@@ -33,6 +33,7 @@ impl World {
         let fault = self.planned[number].fault.clone();
         let takes_place = self.strike(&fault);
         self.figures.faults += u64::from(takes_place);
+        self.figures.faults_by_kind[fault.kind() as usize] += u64::from(takes_place);
         self.say(number, "fault", u64::from(takes_place), || {
             format!("{fault:?}{}", if takes_place { "" } else { " (there was nothing to strike)" })
         });

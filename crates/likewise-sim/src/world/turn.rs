@@ -23,7 +23,7 @@ const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 impl World {
     /// Puts something before the replica, for its next turn.
-    pub(super) fn into_inbox(&mut self, machine: usize, input: Input) {
+    pub(super) fn put_before(&mut self, machine: usize, input: Input) {
         let Some(node) = &mut self.machines[machine].node else { return };
         node.inbox.push_back(input);
         self.set_turn(machine);
@@ -151,7 +151,7 @@ impl World {
             };
             let number = if let Input::Persisted { batch } = input { batch.0 } else { 0 };
             self.say(machine, what, number, || format!("batch {number}"));
-            self.into_inbox(machine, input);
+            self.put_before(machine, input);
         }
         self.mind_disk(machine);
     }

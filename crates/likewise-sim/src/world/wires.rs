@@ -121,7 +121,7 @@ impl World {
         end.heard = local;
         match end.frames.pop_front() {
             Some(Frame::Message(message)) => {
-                self.into_inbox(machine, Input::Received { link, message });
+                self.put_before(machine, Input::Received { link, message });
             }
             Some(Frame::Notice(notice)) => self.hear(machine, life, Heard::Notice(notice)),
             Some(Frame::End) => self.end_closes(WireEnd { wire, side }),
@@ -200,7 +200,7 @@ impl World {
         }
         let node = self.machines[machine].node.as_mut().expect("it lives");
         node.links.remove(&link);
-        self.into_inbox(machine, Input::LinkClosed { link });
+        self.put_before(machine, Input::LinkClosed { link });
         if end.side == 0 {
             self.outgoing_ended(machine, peer, end.wire);
         }
