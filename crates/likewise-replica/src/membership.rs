@@ -126,6 +126,12 @@ impl Membership {
         self.roster.seen()
     }
 
+    /// How many timers are set, for whoever checks that they are bounded.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Whether nobody else takes part.
     #[must_use]
     pub fn is_alone(&self) -> bool {

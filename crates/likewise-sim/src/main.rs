@@ -14,9 +14,6 @@ use likewise_sim::world::Failure;
 /// Runs that the search for a shorter failing one may take.
 const SHRINK_RUNS_MAX: usize = 400;
 
-/// Failing seeds that are told of before the others are left alone.
-const FAILURES_MAX: usize = 5;
-
 /// Runs Likewise's protocol in a simulated world that tries to break it.
 #[derive(Parser)]
 #[command(version)]
@@ -44,6 +41,10 @@ struct Arguments {
     /// The first of them
     #[arg(long, default_value_t = 1)]
     start: u64,
+
+    /// Stop after so many seeds that fail
+    #[arg(long, default_value_t = 5)]
+    failures: usize,
 
     /// Print failing seeds as they are, without looking for shorter runs
     #[arg(long)]
@@ -102,7 +103,7 @@ fn many(runs: u64, arguments: &Arguments) -> bool {
     let failures: Mutex<Vec<(u64, Failure)>> = Mutex::default();
     let work = || loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
-        let is_enough = locked(&failures).len() >= FAILURES_MAX;
+        let is_enough = locked(&failures).len() >= arguments.failures;
         if seed >= end || is_enough {
             return;
         }

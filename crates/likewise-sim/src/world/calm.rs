@@ -26,6 +26,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Requests that a client still makes when all is well.
 const LAST_REQUESTS: usize = 5;
 
+/// Timers of a membership that has no members.
+const TIMERS_MAX: usize = 10;
+
+/// Timers that one member more may make, most of them those of suspicions that it has refuted.
+const TIMERS_OF_ONE_MAX: usize = 10;
+
 /// Bytes that one frame of a peer, taken in at the bound, can add to what is gathered.
 const FRAME_BYTES_MAX: usize = 256 << 10;
 
@@ -183,7 +189,9 @@ impl World {
         let (bounds, backlog) = (&self.options.bounds, node.replica.backlog());
         let frames = node.links.len().max(1) * bounds.frames_in_flight;
         let gathered = bounds.gathered_bytes.max(bounds.gathered_bytes_of_peers + FRAME_BYTES_MAX);
+        let known = node.membership.members().count();
         let checks = [
+            ("timers", node.membership.timers(), TIMERS_MAX + known * TIMERS_OF_ONE_MAX),
             ("bytes gathered", backlog.gathered_bytes, gathered),
             ("requests waiting", backlog.waiting, bounds.gathered_requests + frames),
             ("batches", backlog.batches, BATCHES_MAX),

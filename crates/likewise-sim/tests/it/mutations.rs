@@ -1,0 +1,273 @@
+//! The simulator can fail: mistakes that somebody could make are made on purpose, in a copy of the sources,
+//! and each must be found.
+//!
+//! All of them are built at once, each behind a switch that the environment turns on, so that one build is
+//! enough (mutant schemata). A mistake that no longer fits the sources fails here too: then somebody has
+//! changed the line, and should say what the mistake would be now.
+//!
+//! Source: R. H. Untch, A. J. Offutt and M. J. Harrold, "Mutation analysis using mutant schemata", ISSTA
+//! 1993.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs after which a mistake counts as not found.
+const RUNS: &str = "4000";
+
+/// The crates that a simulated node is made of.
+const CRATES: [&str; 4] =
+    ["likewise-state", "likewise-replica", "likewise-journal", "likewise-sim"];
+
+/// The switch of all mistakes, in each crate.
+const SWITCH: &str = r#"
+
+/// Whether this mistake is made.
+#[allow(dead_code, missing_docs)]
+pub(crate) fn mistake(name: &str) -> bool {
+    extern crate std;
+    static NAME: std::sync::OnceLock<Option<std::string::String>> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| std::env::var("MISTAKE").ok()).as_deref() == Some(name)
+}
+"#;
+
+struct Mistake {
+    name: &'static str,
+    /// The check that finds it, by how its name begins; or several, where it depends on the run.
+    found_by: &'static [&'static str],
+    file: &'static str,
+    right: &'static str,
+    wrong: &'static str,
+}
+
+const MISTAKES: &[Mistake] = &[
+    Mistake {
+        name: "whole slots are not merged",
+        found_by: &["all become equal"],
+        file: "likewise-replica/src/replica.rs",
+        right: "let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);",
+        wrong: r#"let loaded = if crate::mistake("whole slots are not merged") { Ok(()) } else {
+                    known.chunks.load_telling(&self.state, &chunk, new).map(drop)
+                };"#,
+    },
+    Mistake {
+        name: "acknowledged before the sync",
+        found_by: &["a client is told", "a peer is told"],
+        file: "likewise-journal/src/journal.rs",
+        right: "if self.options.durability == Durability::Always { self.sync() } else { Ok(()) }",
+        wrong: r#"if self.options.durability == Durability::Always
+            && !crate::mistake("acknowledged before the sync") { self.sync() } else { Ok(()) }"#,
+    },
+    Mistake {
+        name: "clients are answered before the journal has it",
+        found_by: &["a client is told"],
+        file: "likewise-replica/src/replica.rs",
+        right: "self.waiting.push(Waiting::Client(request, outcomes));",
+        wrong: r#"if crate::mistake("clients are answered before the journal has it") {
+            self.answers.push_back((request, Answer::Done(outcomes)));
+            self.waiting.push(Waiting::Peer(LinkId(u64::MAX), 0));
+        } else {
+            self.waiting.push(Waiting::Client(request, outcomes));
+        }"#,
+    },
+    Mistake {
+        name: "peers are answered before the journal has it",
+        found_by: &["a peer is told"],
+        file: "likewise-replica/src/replica.rs",
+        right: "Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),",
+        wrong: r#"Ok(()) if crate::mistake("peers are answered before the journal has it") => {
+                self.peers.acknowledge(link, frame.number);
+            }
+            Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),"#,
+    },
+    Mistake {
+        name: "what overflows is forgotten",
+        found_by: &["whoever leaves cleanly"],
+        file: "likewise-replica/src/peers.rs",
+        right: "self.owes = true;\n            self.repair_due = Some(now);",
+        wrong: r#"if !crate::mistake("what overflows is forgotten") {
+                self.owes = true;
+                self.repair_due = Some(now);
+            }"#,
+    },
+    Mistake {
+        name: "only roots are compared",
+        found_by: &["all become equal"],
+        file: "likewise-replica/src/answer.rs",
+        right: "if self.state.root_digest() == root {",
+        wrong: r#"if self.state.root_digest() == root || crate::mistake("only roots are compared") {"#,
+    },
+    Mistake {
+        name: "suspicion is not refuted",
+        found_by: &["a suspect that lives", "all become equal"],
+        file: "foca/src/lib.rs",
+        right: "State::Suspect => {\n                let increase_incarnation",
+        wrong: r#"State::Suspect if crate::mistake("suspicion is not refuted") => {}
+            State::Suspect => {
+                let increase_incarnation"#,
+    },
+    Mistake {
+        name: "a refuted suspect is told that it is dead",
+        found_by: &["a suspect that lives"],
+        file: "likewise-replica/src/membership.rs",
+        right: "if self.is_refuted(&timer) {",
+        wrong: r#"if self.is_refuted(&timer) && !crate::mistake("a refuted suspect is told that it is dead") {"#,
+    },
+    Mistake {
+        name: "whoever was taken for dead does not come back",
+        found_by: &["all become equal"],
+        file: "likewise-replica/src/membership.rs",
+        right: "if defunct && self.leaving.is_none() {",
+        wrong: r#"if defunct && self.leaving.is_none()
+            && !crate::mistake("whoever was taken for dead does not come back") {"#,
+    },
+    Mistake {
+        name: "seen is ignored",
+        found_by: &["what a node holds", "an answer is what was asked for"],
+        file: "likewise-replica/src/write.rs",
+        right: "let seen = seen.unwrap_or(held);",
+        wrong: r#"let seen = seen.filter(|_| !crate::mistake("seen is ignored")).unwrap_or(held);"#,
+    },
+    Mistake {
+        name: "the later write wins",
+        found_by: &["what a node holds", "nothing panics"],
+        file: "likewise-state/src/state.rs",
+        right: "let Some(after) = target(before).filter(|&after| after > before) else {",
+        wrong: r#"let is_new = |after: &CausalLength| {
+            *after > before || crate::mistake("the later write wins") && *after != before
+        };
+        let Some(after) = target(before).filter(is_new) else {"#,
+    },
+    Mistake {
+        name: "a snapshot is not synced",
+        found_by: &["recovery", "what was durable"],
+        file: "likewise-journal/src/snapshot.rs",
+        right: "out.file.sync().map_err(failed)?;",
+        wrong: r#"if !crate::mistake("a snapshot is not synced") {
+            out.file.sync().map_err(failed)?;
+        }"#,
+    },
+];
+
+#[test]
+fn every_mistake_is_found_and_only_where_it_is_made() {
+    let simulator = build();
+    let good = Command::new(&simulator).args(["--runs", "100"]).output().unwrap();
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
+    let mut missed = Vec::new();
+    for mistake in MISTAKES {
+        match search(&simulator, mistake) {
+            Ok(found) => println!("{found}"),
+            Err(why) => missed.push(why),
+        }
+    }
+    assert!(missed.is_empty(), "\n{}", missed.join("\n"));
+}
+
+/// Runs with the mistake, until it is found, and tells how.
+fn search(simulator: &Path, mistake: &Mistake) -> Result<String, String> {
+    let mut command = Command::new(simulator);
+    command.args(["--runs", RUNS, "--failures", "1"]).env("MISTAKE", mistake.name);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let name = mistake.name;
+    if output.status.success() {
+        return Err(format!("{name}: not found in {RUNS} runs"));
+    }
+    let found = text.lines().find_map(|line| line.split_once(" FAILED: ")).unwrap_or_default();
+    if !mistake.found_by.iter().any(|check| found.1.starts_with(check)) {
+        return Err(format!("{name}: found by another check than it should be: {}", found.1));
+    }
+    // What was looked for must fail as well when it is repeated as the search says.
+    let again = text.lines().find_map(|line| line.split_once("likewise-sim -- "));
+    let (_, arguments) = again.ok_or_else(|| format!("{name}: no shorter run:\n{text}"))?;
+    let mut command = Command::new(simulator);
+    command.args(arguments.split(' ')).env("MISTAKE", mistake.name);
+    let repeated = command.output().unwrap();
+    if repeated.status.success() {
+        return Err(format!("{name}: {arguments} does not fail again"));
+    }
+    Ok(format!("{name}: {}: {}; {arguments}", found.0, found.1))
+}
+
+/// Builds the simulator from a copy of the sources with all mistakes in it.
+fn build() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes");
+    let mut made = 0;
+    for name in CRATES {
+        let source = workspace.join("crates").join(name);
+        made += copy_with_mistakes(&source, Path::new(name), &copy.join("crates"));
+    }
+    made += copy_with_mistakes(&source_of_foca(workspace), Path::new("foca"), &copy.join("crates"));
+    assert_eq!(made, MISTAKES.len(), "a mistake is about a file that there is not");
+    write(&copy.join("Cargo.toml"), &manifest(workspace));
+    write(&copy.join("Cargo.lock"), &fs::read_to_string(workspace.join("Cargo.lock")).unwrap());
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--offline", "--package", "likewise-sim"]).current_dir(&copy);
+    cargo.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("RUSTFLAGS");
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    copy.join("target/debug/likewise-sim")
+}
+
+/// Copies a folder of a crate and makes the mistakes that are about it. Answers how many.
+fn copy_with_mistakes(from: &Path, name: &Path, crates: &Path) -> usize {
+    let mut made = 0;
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (source, name) = (entry.path(), name.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            made += copy_with_mistakes(&source, &name, crates);
+            continue;
+        }
+        // What is no text is not needed for building.
+        let Ok(mut text) = fs::read_to_string(&source) else { continue };
+        for mistake in MISTAKES.iter().filter(|mistake| Path::new(mistake.file) == name) {
+            let count = text.matches(mistake.right).count();
+            assert_eq!(count, 1, "{}: its line is in {} {count} times", mistake.name, mistake.file);
+            text = text.replace(mistake.right, mistake.wrong);
+            made += 1;
+        }
+        if name.ends_with("src/lib.rs") {
+            text += SWITCH;
+        }
+        write(&crates.join(name), &text);
+    }
+    made
+}
+
+/// Writes a file, unless it is so already: then it need not be built again.
+fn write(file: &Path, text: &str) {
+    if fs::read_to_string(file).is_ok_and(|known| known == text) {
+        return;
+    }
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+/// The workspace's manifest, for these crates alone.
+fn manifest(workspace: &Path) -> String {
+    let text = fs::read_to_string(workspace.join("Cargo.toml")).unwrap();
+    let is_kept = |line: &&str| {
+        !["members", "default-members", "exclude"].iter().any(|key| line.starts_with(key))
+    };
+    let text: Vec<&str> = text.lines().filter(is_kept).collect();
+    let members: Vec<String> = CRATES.iter().map(|name| format!("\"crates/{name}\"")).collect();
+    let members = format!("[workspace]\nmembers = [{}]", members.join(", "));
+    let text = text.join("\n").replacen("[workspace]", &members, 1);
+    format!("{text}\n\n[patch.crates-io]\nfoca = {{ path = \"crates/foca\" }}\n")
+}
+
+/// Where cargo keeps the sources of foca.
+fn source_of_foca(workspace: &Path) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(workspace);
+    let text = String::from_utf8(cargo.output().unwrap().stdout).unwrap();
+    let manifests = text.split("\"manifest_path\":\"").skip(1);
+    let mut folders =
+        manifests.filter_map(|rest| rest.split_once("/Cargo.toml\"")).map(|(it, _)| it);
+    let is_foca = |path: &&str| path.rsplit('/').next().is_some_and(|it| it.starts_with("foca-"));
+    PathBuf::from(folders.find(is_foca).expect("the replica needs foca"))
+}
