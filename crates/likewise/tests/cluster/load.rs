@@ -91,12 +91,17 @@ pub(crate) struct Load {
 impl Load {
     /// Sends likes by users from `first` on to nodes drawn from `targets`, until it is stopped.
     pub(crate) fn start(targets: Vec<String>, first: usize) -> Self {
+        Self::start_with(targets, first, ANSWER)
+    }
+
+    /// The same, by clients who wait for an answer for as long as `answer`.
+    pub(crate) fn start_with(targets: Vec<String>, first: usize, answer: Duration) -> Self {
         let shared = Arc::new(Shared::default());
         *shared.targets.write().unwrap() = targets;
         shared.queue.lock().unwrap().1 = first;
         let client = |number| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || client(&shared, Random::new(number)))
+            std::thread::spawn(move || client(&shared, Random::new(number), answer))
         };
         let clients = (0..CLIENTS).map(client).collect();
         Self { shared, clients }
@@ -129,7 +134,12 @@ impl Load {
         for client in self.clients.drain(..) {
             client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        std::mem::take(&mut *self.shared.record.lock().unwrap())
+        self.record()
+    }
+
+    /// What they know so far.
+    pub(crate) fn record(&self) -> Record {
+        self.shared.record.lock().unwrap().clone()
     }
 }
 
@@ -139,8 +149,8 @@ impl Drop for Load {
     }
 }
 
-fn client(shared: &Shared, mut random: Random) {
-    let agent = agent(ANSWER);
+fn client(shared: &Shared, mut random: Random, answer: Duration) {
+    let agent = agent(answer);
     while !shared.stopped.load(Ordering::Relaxed) {
         let request = shared.next();
         let targets = shared.targets.read().unwrap();

@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) more: Vec<String>,
     /// The network namespace that it lives in, where that is not the test's own.
     pub(crate) namespace: Option<String>,
+    /// A command that runs the binary and becomes it, such as a tracer beside it.
+    pub(crate) under: Vec<String>,
 }
 
 impl Setup {
@@ -41,6 +43,7 @@ impl Setup {
             joins: Vec::new(),
             more: Vec::new(),
             namespace: None,
+            under: Vec::new(),
         }
     }
 
@@ -58,7 +61,7 @@ impl Setup {
 
     /// The command line of this node.
     pub(crate) fn command(&self) -> Command {
-        let mut command = binary(self.namespace.as_deref());
+        let mut command = binary_under(&self.under, self.namespace.as_deref());
         command.args(["serve", "--name", &self.name, "--http", &self.http]);
         command.args(["--cluster", &self.cluster, "--data"]).arg(&self.data);
         command.args(self.joins.iter().flat_map(|address| ["--join", address]));
@@ -67,11 +70,15 @@ impl Setup {
         command
     }
 
+    /// The node, which does not run yet.
+    pub(crate) fn node(self) -> Node {
+        let log = Arc::default();
+        Node { setup: self, url: String::new(), address: String::new(), child: None, log }
+    }
+
     /// Starts it and waits until it says where it is.
     pub(crate) fn start(self) -> Node {
-        let log = Arc::default();
-        let mut node =
-            Node { setup: self, url: String::new(), address: String::new(), child: None, log };
+        let mut node = self.node();
         node.start();
         node
     }
@@ -79,15 +86,15 @@ impl Setup {
 
 /// The binary under test, with nothing of its settings from the test's own environment.
 pub(crate) fn binary(namespace: Option<&str>) -> Command {
-    let path = env!("CARGO_BIN_EXE_likewise");
-    let mut command = match namespace {
-        None => Command::new(path),
-        Some(namespace) => {
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", namespace, path]);
-            command
-        }
-    };
+    binary_under(&[], namespace)
+}
+
+fn binary_under(under: &[String], namespace: Option<&str>) -> Command {
+    let entering = namespace.map(|namespace| ["ip", "netns", "exec", namespace]);
+    let words = entering.iter().flatten().copied().chain(under.iter().map(String::as_str));
+    let mut words = words.chain([env!("CARGO_BIN_EXE_likewise")]);
+    let mut command = Command::new(words.next().expect("the binary is one of them"));
+    command.args(words);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIKEWISE_")) {
         command.env_remove(name);
     }
@@ -122,13 +129,18 @@ pub(crate) struct Node {
     pub(crate) url: String,
     /// Where its cluster finds it.
     pub(crate) address: String,
-    child: Option<Child>,
+    pub(crate) child: Option<Child>,
     log: Log,
 }
 
 impl Node {
     /// Starts the process and waits until it says where it is.
     fn start(&mut self) {
+        self.attempt().unwrap_or_else(|said| panic!("{} ended at once: {said}", self.setup.name));
+    }
+
+    /// The same, or what a process said that ended instead.
+    pub(crate) fn attempt(&mut self) -> Result<(), String> {
         assert!(self.child.is_none(), "{} runs", self.setup.name);
         let mut child = self.setup.command().spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -145,12 +157,18 @@ impl Node {
             let mut lines = log[from..].iter().filter_map(|line| line.trim().strip_prefix(word));
             lines.find_map(|rest| Some(rest.split_whitespace().next()?.to_owned()))
         };
-        let (url, address) = until("a node says where it is", PATIENCE, || {
+        let found = until("a node says where it is", PATIENCE, || {
             // The thread ends only when the process closes its standard error.
-            assert!(!reader.is_finished(), "{} ended at once", self.setup.name);
-            named("serving ").zip(named("cluster ")).ok_or_else(|| "no banner".to_owned())
+            let ended = reader.is_finished();
+            let found = named("serving ").zip(named("cluster "));
+            check(ended || found.is_some(), || "no banner".to_owned()).map(|()| found)
         });
-        (self.url, self.address) = (url, address);
+        if let Some(found) = found {
+            (self.url, self.address) = found;
+            return Ok(());
+        }
+        self.ended();
+        Err(self.log.lock().unwrap()[from..].join("\n"))
     }
 
     /// Starts it again at the ports that it had.

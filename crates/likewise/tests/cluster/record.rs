@@ -6,14 +6,14 @@ use super::ask::{PATIENCE, check, get, until};
 use super::nodes::Node;
 
 /// Posts that the likes are spread over.
-const POSTS: usize = 13;
+pub(crate) const POSTS: usize = 13;
 
 /// Causal lengths of one like: that to which a request was acknowledged, and the highest that one aimed
 /// at. A request that was not acknowledged may have been done, or may not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Lengths {
-    acknowledged: u32,
-    attempted: u32,
+pub(crate) struct Lengths {
+    pub(crate) acknowledged: u32,
+    pub(crate) attempted: u32,
 }
 
 impl Lengths {
@@ -26,7 +26,7 @@ impl Lengths {
 /// What is known of each like, by the number of its user.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
-    likes: BTreeMap<usize, Lengths>,
+    pub(crate) likes: BTreeMap<usize, Lengths>,
 }
 
 /// The post that a user likes. Each likes one.

@@ -1,0 +1,97 @@
+//! Compares all that a node holds, version by version, with what clients know.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::ask::{fetch, get};
+use super::nodes::Node;
+use super::record::{POSTS, Record, post_of, until_equal};
+use super::tally::Tally;
+
+/// The version of each user of each post.
+pub(crate) type Held = BTreeMap<String, BTreeMap<String, u32>>;
+
+/// All that the node at `url` holds, and what it holds twice.
+pub(crate) fn held(url: &str) -> (Held, Vec<String>) {
+    let (status, lines) = fetch(&format!("{url}/v1/export")).unwrap();
+    assert_eq!(status, 200, "{lines}");
+    let (mut held, mut twice) = (Held::new(), Vec::new());
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| line[name].as_str().unwrap().to_owned();
+        let (post, user) = (text("post"), text("user"));
+        let version = u32::try_from(line["seen"].as_u64().unwrap()).unwrap();
+        let name = format!("{user} at {post}");
+        if held.entry(post).or_default().insert(user, version).is_some() {
+            twice.push(name);
+        }
+    }
+    (held, twice)
+}
+
+impl Tally {
+    /// What was acknowledged before must be there now, and nothing beyond what was sent by now: for a node
+    /// that is being written to.
+    pub(crate) fn audit(&mut self, url: &str, before: &Record, now: impl FnOnce() -> Record) {
+        let (held, twice) = held(url);
+        self.doubled.extend(twice.into_iter().map(|like| format!("{like}, listed twice at {url}")));
+        self.judge(url, &held, before, &now());
+    }
+
+    /// Waits until all of `nodes` say that they hold the same, then audits each, its counts too.
+    pub(crate) fn audit_all(&mut self, nodes: &[&Node], record: &Record) {
+        until_equal(nodes);
+        for node in nodes {
+            self.audit(&node.url, record, || record.clone());
+            self.audit_counts(&node.url);
+        }
+    }
+
+    fn judge(&mut self, url: &str, held: &Held, before: &Record, now: &Record) {
+        for (&user, known) in &before.likes {
+            let version = version(held, user);
+            if version < known.acknowledged {
+                let promised = known.acknowledged;
+                self.lost.push(format!("user-{user} at {url}: {version} instead of {promised}"));
+            }
+        }
+        let ours = held.iter().filter(|(post, _)| post.starts_with("post-"));
+        for (post, users) in ours {
+            for (user, &version) in users {
+                let number = user.strip_prefix("user-").and_then(|number| number.parse().ok());
+                let known = number.and_then(|number: usize| {
+                    let is_its = *post == format!("post-{}", post_of(number));
+                    now.likes.get(&number).filter(|_| is_its)
+                });
+                let sent = known.map_or(0, |known| known.attempted);
+                if version > sent {
+                    let like = format!("{user} at {post} at {url}: {version} instead of {sent}");
+                    self.doubled.push(like);
+                }
+            }
+        }
+    }
+
+    /// The count of each post is that of the users who like it. For a node that nobody writes to.
+    fn audit_counts(&mut self, url: &str) {
+        let (held, _) = held(url);
+        for post in 0..POSTS {
+            let post = format!("post-{post}");
+            let count = get(&format!("{url}/v1/posts/{post}")).unwrap()["likes"].as_u64().unwrap();
+            let likers = held.get(&post).into_iter().flat_map(BTreeMap::values);
+            let listed = likers.filter(|&&version| version % 2 == 1).count() as u64;
+            let difference = format!("{post} at {url}: counts {count}, holds {listed}");
+            match count.cmp(&listed) {
+                std::cmp::Ordering::Less => self.lost.push(difference),
+                std::cmp::Ordering::Equal => {}
+                std::cmp::Ordering::Greater => self.doubled.push(difference),
+            }
+        }
+    }
+}
+
+fn version(held: &Held, user: usize) -> u32 {
+    let users = held.get(&format!("post-{}", post_of(user)));
+    users.and_then(|users| users.get(&format!("user-{user}"))).copied().unwrap_or(0)
+}

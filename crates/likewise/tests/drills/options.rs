@@ -1,0 +1,44 @@
+//! The command line of the drills.
+
+/// Rounds of each drill where nobody says how many: few enough for a machine that checks each change.
+const ROUNDS: usize = 2;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) seed: u64,
+    pub(crate) lists: bool,
+    pub(crate) names: Vec<String>,
+}
+
+impl Options {
+    /// Reads the command line. What only makes sense to the usual harness, and may be passed along to all
+    /// test programs, changes nothing here.
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self { rounds: ROUNDS, seed: 1, lists: false, names: Vec::new() };
+        while let Some(word) = words.next() {
+            let mut number = || {
+                let value =
+                    words.next().ok_or_else(|| format!("{word} wants a number after it"))?;
+                let number = value.parse::<u32>().ok().filter(|&number| number > 0);
+                number.ok_or_else(|| format!("{word} is {value:?}: give a number from 1 on"))
+            };
+            match word.as_str() {
+                "--rounds" => options.rounds = number()? as usize,
+                "--seed" => options.seed = u64::from(number()?),
+                "--list" => options.lists = true,
+                "--test-threads" => drop(number()?),
+                "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--show-output" => {}
+                _ if word.starts_with("--test-threads=") => {}
+                _ if word.starts_with('-') => {
+                    return Err(format!(
+                        "{word:?} is no option: use --list, --rounds N, --seed N, or names of drills"
+                    ));
+                }
+                _ => options.names.push(word),
+            }
+        }
+        Ok(options)
+    }
+}
