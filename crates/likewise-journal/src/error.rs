@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use likewise_state::codec::DecodeError;
+use rustix::io::Errno;
 
 use crate::store::StoreId;
 
@@ -30,6 +31,14 @@ pub enum JournalError {
     /// The disk is full. Nothing was torn or lost; the same commit can be tried again.
     NoSpace {
         /// The file that needed space.
+        file: String,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// The process or the system has no file descriptor left. Nothing was touched; the same commit can be
+    /// tried again.
+    NoDescriptor {
+        /// The file that was to be opened.
         file: String,
         /// What the system said.
         source: Arc<io::Error>,
@@ -156,12 +165,16 @@ pub enum Remedy {
 }
 
 impl JournalError {
-    /// Sorts a failure on the way to the disk: a full disk can be waited out, anything else can't.
+    /// Sorts a failure on the way to the disk: a full disk and too many open files can be waited out,
+    /// anything else can't.
     pub(crate) fn failed(action: &'static str, file: &str, error: io::Error) -> Self {
         let (file, source) = (file.to_owned(), Arc::new(error));
-        match is_no_space(&source) {
-            true => Self::NoSpace { file, source },
-            false => Self::Io { action, file, source },
+        if is_no_space(&source) {
+            Self::NoSpace { file, source }
+        } else if is_no_descriptor(&source) {
+            Self::NoDescriptor { file, source }
+        } else {
+            Self::Io { action, file, source }
         }
     }
 
@@ -174,6 +187,12 @@ impl JournalError {
     pub const fn is_no_space(&self) -> bool {
         matches!(self, Self::NoSpace { .. })
     }
+
+    /// Whether the same call can succeed later without a restart: nothing was written that might be torn.
+    #[must_use]
+    pub const fn can_pass(&self) -> bool {
+        matches!(self, Self::NoSpace { .. } | Self::NoDescriptor { .. })
+    }
 }
 
 /// Whether the system refused for want of space (ENOSPC) or quota (EDQUOT).
@@ -181,23 +200,38 @@ pub(crate) fn is_no_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// Whether the process (EMFILE) or the system (ENFILE) has as many files open as it may.
+fn is_no_descriptor(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| errno == Errno::MFILE || errno == Errno::NFILE)
+}
+
 impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io { action, file, .. } => {
-                write!(f, "can't {action} {file}: check the disk and the rights to the data folder")
-            }
+            Self::Io { action, file, source } => write!(
+                f,
+                "can't {action} {file}: {source}: check the disk and the rights to the data folder"
+            ),
             Self::Locked { folder } => write!(
                 f,
                 "data folder {folder} is in use by another process: stop that one, or give this node \
                  a folder of its own"
             ),
-            Self::NoSpace { file, .. } => {
-                write!(f, "no space for {file}: free space on the disk of the data folder")
+            Self::NoSpace { file, source } => {
+                write!(
+                    f,
+                    "no space for {file}: {source}: free space on the disk of the data folder"
+                )
             }
-            Self::Poisoned { action, file, .. } => write!(
+            Self::NoDescriptor { file, source } => write!(
                 f,
-                "can't {action} {file}, and what reached the disk is unknown: check the disk, then \
+                "can't open {file}: {source}: raise the limit of open files (ulimit -n), or allow fewer \
+                 connections (--connections-max)"
+            ),
+            Self::Poisoned { action, file, source } => write!(
+                f,
+                "can't {action} {file}: {source}, and what reached the disk is unknown: check the disk, then \
                  restart the node"
             ),
             Self::Corrupt { file, offset, found, remedy } => {
@@ -249,6 +283,7 @@ impl std::error::Error for JournalError {
         match self {
             Self::Io { source, .. }
             | Self::NoSpace { source, .. }
+            | Self::NoDescriptor { source, .. }
             | Self::Poisoned { source, .. } => Some(&**source),
             Self::Corrupt { found: Corruption::Content(error), .. } => Some(error),
             _ => None,

@@ -41,13 +41,13 @@ pub enum Event {
     /// All batches up to and including this one, in the order of submission, are as durable as the
     /// setting promises.
     Persisted(BatchId),
-    /// The disk is full. Nothing is lost; the same batches are tried again every
-    /// [`STALL_RETRY`].
+    /// The disk is full, or there is no file descriptor left. Nothing is lost; the same batches are tried
+    /// again every [`STALL_RETRY`].
     Stalled {
-        /// What needed space.
+        /// What was needed.
         error: JournalError,
     },
-    /// There is space again, and what waited is persisted.
+    /// There is space, or a descriptor, again, and what waited is persisted.
     Resumed,
     /// The journal takes nothing more until the node is restarted. Batches that were not reported as
     /// persisted may or may not be found then; later ones get no answer.
@@ -172,7 +172,7 @@ struct Core<D: Disk, F> {
     figures: Board,
     stop: Arc<AtomicBool>,
     pending: VecDeque<(BatchId, Delta)>,
-    /// Since the disk was found full: when to try again.
+    /// Since the disk was found full, or no file could be opened: when to try again.
     stalled: Option<Instant>,
     failed: Option<JournalError>,
     /// Under `Durability::Interval`: when what was written must be synced.
@@ -256,7 +256,7 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
                     self.pending.drain(..count);
                     (self.on_event)(Event::Persisted(last));
                 }
-                Err(error) if error.is_no_space() && !closing => return self.stall(error),
+                Err(error) if error.can_pass() && !closing => return self.stall(error),
                 Err(error) => self.fail(error),
             }
         }
@@ -345,7 +345,7 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
     fn begin_snapshot(&mut self) {
         let job = match self.journal.begin_snapshot() {
             Ok(job) => job,
-            Err(error) if error.is_no_space() => return self.postpone_snapshot(error),
+            Err(error) if error.can_pass() => return self.postpone_snapshot(error),
             Err(error) => return self.fail(error),
         };
         let (sender, state, stop) = (self.sender.clone(), self.state.clone(), self.stop.clone());

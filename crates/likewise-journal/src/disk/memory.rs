@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 use crate::disk::{Disk, DiskFile};
 
 const SECTOR_BYTES: usize = 512;
@@ -36,6 +38,8 @@ pub struct Faults {
     pub sync_folder: bool,
     /// All files together can have this many bytes; a write beyond it fails for want of space.
     pub bytes_max: Option<u64>,
+    /// No file can be made: there is no descriptor left.
+    pub descriptors: bool,
     /// After this many further changes (writes, syncs, name changes) the power is off: all fails.
     pub changes_max: Option<u64>,
 }
@@ -240,6 +244,9 @@ impl Disk for MemoryDisk {
 
     fn create(&self, name: &str) -> io::Result<MemoryFile> {
         let mut platter = self.platter();
+        if platter.faults.descriptors {
+            return Err(Errno::MFILE.into());
+        }
         platter.change()?;
         // A file of that name loses its content at once. That this is so for sure after a power cut
         // is kinder than a real disk, but the journal only ever creates names that end in `.tmp`.

@@ -36,6 +36,28 @@ fn a_full_disk_refuses_the_commit_and_takes_the_same_one_when_space_is_back() {
 }
 
 #[test]
+fn without_a_descriptor_the_commit_that_needs_a_file_waits_and_is_taken_later() {
+    let disk = MemoryDisk::default();
+    let (mut journal, _, _) = open(&disk).unwrap();
+    disk.set_faults(Faults { descriptors: true, ..Faults::default() });
+    let mut persisted = 0;
+    let error = loop {
+        match journal.commit([&delta(persisted)]) {
+            Ok(()) => persisted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.can_pass() && !error.is_no_space(), "{error:?}");
+    let told = error.to_string();
+    assert!(told.contains("ulimit -n") && told.contains("spare-"), "{told}");
+    assert!(persisted > 10, "the segment was filled first");
+    assert_holds_exactly(&open(&all_lost(&disk)).unwrap().1, persisted);
+    disk.set_faults(Faults::default());
+    journal.commit([&delta(persisted)]).unwrap();
+    assert_holds_exactly(&open(&all_lost(&disk)).unwrap().1, persisted + 1);
+}
+
+#[test]
 fn a_spare_segment_keeps_commits_going_on_a_full_disk() {
     let disk = MemoryDisk::default();
     let (mut journal, state, _) = open(&disk).unwrap();

@@ -147,12 +147,12 @@ impl Turn {
                 self.handle(Input::Persisted { batch: BatchId(batch.0) });
             }
             writer::Event::Stalled { error } => {
-                tracing::error!(%error, "the disk is full: reads go on, writes wait for space");
+                tracing::error!(%error, "the journal can't grow: reads go on, writes wait until it can");
                 self.node.set_read_only(Some(error.to_string()));
                 self.handle(Input::JournalStalled);
             }
             writer::Event::Resumed => {
-                tracing::info!("the disk has space again: writes go on");
+                tracing::info!("the journal can grow again: writes go on");
                 self.node.set_read_only(None);
             }
             writer::Event::Failed { error } => {
