@@ -12,7 +12,7 @@ use likewise_journal::recovery::Recovery;
 use likewise_journal::store::StoreId;
 use likewise_replica::member::{NodeId, Peer};
 use likewise_state::state::{Keys, State, TableKey};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::cluster::key_file::KeyFileError;
 use crate::cluster::secret::Secret;
@@ -20,6 +20,7 @@ use crate::cluster::seeds::plain;
 use crate::cluster::{Cluster, Sockets, Start};
 use crate::config::{ClusterConfig, Config};
 use crate::http;
+use crate::http::limits::CONNECTIONS_WAITING_MAX;
 use crate::node::{Node, NodeThread};
 
 /// A node that is ready to serve.
@@ -125,7 +126,7 @@ impl Server {
     /// Whatever keeps the node from serving exactly what it once acknowledged.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let bind = |address| move |source| StartError::Bind { address, source };
-        let listener = TcpListener::bind(config.http).await.map_err(bind(config.http))?;
+        let listener = listen(config.http).map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
         let secret = secret(&config)?;
         warn_of_open_door(&config, &secret);
@@ -221,6 +222,16 @@ impl Server {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             .map_err(StartError::Journal)
     }
+}
+
+/// Listens like [`TcpListener::bind`], but with more room for those who come all at once.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for what is left of the connections before it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CONNECTIONS_WAITING_MAX)
 }
 
 fn secret(config: &Config) -> Result<Secret, StartError> {

@@ -7,6 +7,11 @@ use std::time::Duration;
 /// Connections open at once. One more is answered 503 and closed.
 pub(crate) const CONNECTIONS_MAX: usize = 10_000;
 
+/// Connections that the system has taken and the node has not accepted yet, as far as the system allows so
+/// many. Of one more the first packet is dropped, and the client tries again after a second: the usual 128
+/// made a crowd that came all at once wait for minutes.
+pub(crate) const CONNECTIONS_WAITING_MAX: u32 = 4_096;
+
 /// Requests being worked on at once. One more is answered 503.
 pub(crate) const REQUESTS_MAX: usize = 4_096;
 

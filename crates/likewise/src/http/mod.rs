@@ -30,7 +30,7 @@ use crate::http::observe::{Observe, Shedding};
 use crate::metrics::Metrics;
 use crate::node::Node;
 
-mod limits;
+pub(crate) mod limits;
 
 mod problem;
 
