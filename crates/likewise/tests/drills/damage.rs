@@ -5,11 +5,13 @@
 //! same when its end was never written as when it rots afterwards. What is dropped there is told in the log
 //! with file and offset, and nothing beyond that one record may be missing.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::Drill;
+use super::ask::{PATIENCE, check, until};
 use super::audit::held;
 use super::ballast::Ballast;
 use super::load::{Load, Random};
@@ -88,6 +90,7 @@ impl Damage {
 /// Starts the node over a damaged file. True if it started, and then it is checked and killed again.
 fn try_start(node: &mut Node, tally: &mut Tally, record: &Record, damage: &Damage) -> bool {
     tally.rounds += 1;
+    let warnings = torn_warnings(node, damage);
     if let Err(said) = node.attempt() {
         assert!(said.contains(damage.name()), "{}: refused without its name: {said}", damage.what);
         assert!(
@@ -104,12 +107,11 @@ fn try_start(node: &mut Node, tally: &mut Tally, record: &Record, damage: &Damag
     let lost_before = tally.lost.len();
     tally.audit(&node.url, record, || record.clone());
     let lost = tally.lost.len() - lost_before;
-    let torn = node.line(|line| line.contains("the last write before the crash was incomplete"));
     if lost == 0 {
         tally.count("starts with everything there", 1);
     } else {
         // Only the newest record may be taken for torn, and the log says so: that is not silent.
-        let told = torn.is_some_and(|line| line.contains(damage.name()));
+        let told = torn_warnings(node, damage) > warnings;
         assert!(told, "{}: {lost} likes are gone without a word", damage.what);
         assert!(lost <= LAST_RECORD_MAX, "{}: {lost} likes are gone", damage.what);
         tally.lost.truncate(lost_before);
@@ -117,6 +119,17 @@ fn try_start(node: &mut Node, tally: &mut Tally, record: &Record, damage: &Damag
     }
     node.kill();
     true
+}
+
+/// How often the log of a node says that the last record of that file was dropped.
+fn torn_warnings(node: &Node, damage: &Damage) -> usize {
+    let count = Cell::new(0);
+    node.line(|line| {
+        let is_one = line.contains("was incomplete") && line.contains(damage.name());
+        count.set(count.get() + usize::from(is_one));
+        false
+    });
+    count.get()
 }
 
 /// Likes that the last record of a journal may hold: one of each client.
@@ -167,14 +180,13 @@ fn snapshots(tally: &mut Tally) -> Result<(), String> {
     let load = Load::start(vec![node.url.clone()], 0);
     load.until_more(SOME);
     let mut ballast = Ballast::new();
-    for _ in 0..2 {
+    for wanted in 1..=2 {
         for _ in 0..SNAPSHOT_GROWTHS {
             ballast.grow(&node.url).unwrap();
         }
-        let snapshots = of_kind(&node.setup.data, "snapshot-").len();
-        super::ask::until("a snapshot is written", super::ask::PATIENCE, || {
-            let now = of_kind(&node.setup.data, "snapshot-").len();
-            super::ask::check(now > snapshots || now == 2, || format!("{now} snapshots"))
+        until("a snapshot is written", PATIENCE, || {
+            let snapshots = of_kind(&node.setup.data, "snapshot-").len();
+            check(snapshots >= wanted, || format!("{snapshots} snapshots"))
         });
     }
     load.until_more(SOME);

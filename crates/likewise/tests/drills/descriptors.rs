@@ -18,13 +18,13 @@ use super::tally::Tally;
 
 pub(crate) const EXHAUSTED: Drill = Drill {
     name: "no-descriptors",
-    tried: "the limit of open files lowered to what a node of two has open, 300 connections more, its journal in need of files and its peer restarted meanwhile; the connections closed, then `kill -9`",
+    tried: "the limit of open files lowered to what a node of two has open, 100 connections more, its journal in need of files and its peer restarted meanwhile; the connections closed, then `kill -9`",
     waits: false,
     run: exhausted,
 };
 
 /// Connections that no descriptor is left for.
-const CONNECTIONS: usize = 300;
+const CONNECTIONS: usize = 100;
 
 /// Descriptors that the node finds free when the limit is lowered.
 const FREE: usize = 8;

@@ -22,6 +22,9 @@ pub(crate) const IDLE: Drill = Drill {
 
 const CONNECTIONS: u64 = 10_000;
 
+/// Connections that are opened before the node is asked whether it has accepted them: fewer than may wait.
+const BURST: usize = 1_000;
+
 /// Files that the drill and its node have open besides.
 const OTHER_FILES: u64 = 500;
 
@@ -80,17 +83,18 @@ fn idle(tally: &mut Tally) -> Result<(), String> {
         let before = memory(&node);
         let began = Instant::now();
         let address = node.url.trim_start_matches("http://");
-        let mut connections: Vec<TcpStream> = (0..count)
-            .map(|_| {
-                let stream = TcpStream::connect(address).unwrap();
-                stream.set_nonblocking(true).unwrap();
-                stream
-            })
-            .collect();
-        until("all connections are open", DETECTION, || {
-            let open = metric(&node.url, "likewise_http_connections")?;
-            check(open >= count as f64, || format!("{open} connections"))
-        });
+        let mut connections: Vec<TcpStream> = Vec::new();
+        while (connections.len() as u64) < count {
+            let burst = BURST.min(count as usize - connections.len());
+            connections.extend((0..burst).map(|_| TcpStream::connect(address).unwrap()));
+            until("connections are accepted", DETECTION, || {
+                let open = metric(&node.url, "likewise_http_connections")?;
+                check(open >= connections.len() as f64, || format!("{open} connections"))
+            });
+        }
+        for connection in &connections {
+            connection.set_nonblocking(true).unwrap();
+        }
         let opened = began.elapsed();
         tally.worst("all opened", opened);
         let reader = Reader::start(&node.url);

@@ -36,7 +36,7 @@ const DELAY: Duration = Duration::from_millis(200);
 /// How long clients wait for an answer: long enough to get one.
 const ANSWER: Duration = Duration::from_secs(5);
 
-const SOME: usize = 200;
+const SOME: usize = 64;
 
 /// Reads must not wait for the disk.
 const READ_MAX: Duration = Duration::from_millis(100);
