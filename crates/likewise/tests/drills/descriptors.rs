@@ -9,7 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use super::Drill;
 use super::ask::{DETECTION, check, until};
 use super::audit::held;
-use super::ballast::Ballast;
+use super::ballast::{Ballast, Refusal};
 use super::load::Load;
 use super::nodes::{Node, Setup, until_together};
 use super::reader::Reader;
@@ -18,7 +18,7 @@ use super::tally::Tally;
 
 pub(crate) const EXHAUSTED: Drill = Drill {
     name: "no-descriptors",
-    tried: "the limit of open files lowered to what a node of two has open, 100 connections more, its journal in need of files and its peer restarted meanwhile; the connections closed, then `kill -9`",
+    tried: "the limit of open files lowered to what a node of two has open, 100 connections more, its journal in need of files and its peer restarted meanwhile; the connections closed; then no descriptor at all; then `kill -9`",
     waits: false,
     run: exhausted,
 };
@@ -90,19 +90,40 @@ fn exhaust(node: &Node, peer: &mut Node, ballast: &mut Ballast, tally: &mut Tall
     });
     peer.kill();
     peer.restart();
+    // The journal keeps the file of its next segment open, so it outlives this.
+    for _ in 0..GROWTHS {
+        if let Err(refused) = ballast.grow(&node.url) {
+            assert_polite(&refused);
+            tally.count("writes refused for want of a file", 1);
+            break;
+        }
+    }
+    let reported = node.line(|line| line.contains("can't accept connections"));
+    assert!(reported.is_some(), "the log says nothing of it");
+    drop(connections);
+    until_taken(node, ballast, "writes go on after the connections are gone", tally);
+
+    // No descriptor at all, not even one that was just given back.
+    let none = Rlimit { current: Some(3), maximum };
+    prlimit(Some(pid(node)), Resource::Nofile, none).unwrap();
     let refused = (0..GROWTHS).find_map(|_| ballast.grow(&node.url).err());
-    let refused = refused.expect("the journal needs files that it can't have");
+    assert_polite(&refused.expect("the journal needs files that it can't have"));
+    tally.count("writes refused for want of a file", 1);
+    prlimit(Some(pid(node)), Resource::Nofile, limit).unwrap();
+    until_taken(node, ballast, "writes go on after the limit is raised", tally);
+}
+
+fn assert_polite(refused: &Refusal) {
     assert_eq!((refused.status, &*refused.problem), (503, "/problems/read-only"), "{refused:?}");
     for word in ["open files", "limit", "reads go on"] {
         assert!(refused.detail.contains(word), "{refused:?} does not say {word:?}");
     }
-    tally.note("writes that need a new file are refused with 503 meanwhile".to_owned());
-    let reported = node.line(|line| line.contains("can't accept connections"));
-    assert!(reported.is_some(), "the log says nothing of it");
-    drop(connections);
+}
+
+fn until_taken(node: &Node, ballast: &mut Ballast, what: &'static str, tally: &mut Tally) {
     let began = Instant::now();
     until("writes are taken again", DETECTION, || {
         ballast.grow(&node.url).map_err(|refused| refused.detail)
     });
-    tally.worst("writes go on after the connections are gone", began.elapsed());
+    tally.worst(what, began.elapsed());
 }

@@ -89,7 +89,7 @@ fn malformed(tally: &mut Tally) -> Result<(), String> {
     let members = cluster.members(a).unwrap();
     let strangers = Strangers::new();
     let target: SocketAddr = cluster.b_address;
-    let mut record = Record::default();
+    let (mut record, mut flood) = (Record::default(), Duration::ZERO);
     for round in 0..tally.asked {
         let load = Load::start(vec![a.url.clone(), b.url.clone()], round * 100_000);
         load.until_more(SOME);
@@ -113,8 +113,7 @@ fn malformed(tally: &mut Tally) -> Result<(), String> {
                 strangers.say(target, &bad_stream(&mut tally.random, &stream));
             }
         }
-        let rate = PACKETS as f64 / began.elapsed().as_secs_f64();
-        tally.note(format!("at {:.0}00 packets a second", rate / 100.0));
+        flood += began.elapsed();
         tally.worst("p99 of reads meanwhile", reader.stop().p99);
         let after =
             ["gossip", "link"].map(|it| refused(&[b], &format!("likewise_{it}_refused_total")));
@@ -134,6 +133,8 @@ fn malformed(tally: &mut Tally) -> Result<(), String> {
         tally.audit_all(&[a, b], &record);
         tally.rounds += 1;
     }
+    let rate = (PACKETS * tally.rounds) as f64 / flood.as_secs_f64();
+    tally.note(format!("{:.0} 000 packets a second", rate / 1e3));
     tally.note("no member was suspected long enough to change its incarnation".to_owned());
     Ok(())
 }

@@ -39,8 +39,10 @@ fn read_only(tally: &mut Tally) -> Result<(), String> {
         let before = pair.load.record();
         pair.troubled.kill();
 
+        // A disk with a log of its own puts itself in order first, and can only do so while it is writable.
         disk.unmount();
-        disk.mount(&["-o", "loop,ro"])?;
+        disk.mount(&["-o", "loop"])?;
+        disk.remount("ro");
         let http = pair.troubled.url.trim_start_matches("http://").to_owned();
         pair.troubled.setup.http = http;
         pair.troubled.setup.cluster.clone_from(&pair.troubled.address);
@@ -50,8 +52,7 @@ fn read_only(tally: &mut Tally) -> Result<(), String> {
         }
         tally.note("start refused by name of the folder and cause".to_owned());
 
-        disk.unmount();
-        disk.mount(&["-o", "loop"])?;
+        disk.remount("rw");
         pair.troubled.restart();
         pair.audit_troubled(tally, &before);
         pair.load.until_more(SOME);

@@ -107,7 +107,7 @@ fn slow(tally: &mut Tally) -> Result<(), String> {
         tally.worst("slow bodies answered 408", last_cut(&bodies, BODY_TIME, "HTTP/1.1 408"));
         let bulks = bulks.iter().filter(|client| client.ended.is_none()).count();
         tally.note(format!(
-            "{bulks} of {BULKS} bulk bodies at a byte a second went on, as documented: only one that stands still is cut"
+            "{bulks} of {BULKS} bulk bodies at a byte a second went on: only one that stands still is cut"
         ));
         tally.worst("p99 of reads by others", reader.stop().p99);
         tally.rounds += 1;

@@ -57,7 +57,7 @@ fn slow(tally: &mut Tally) -> Result<(), String> {
     let mut node = setup.start();
     until_together(&[&node, &other]);
     let mut all = Record::default();
-    for round in 0..tally.asked {
+    for round in 0..tally.asked.div_ceil(2) {
         let load = Load::start_with(vec![node.url.clone()], round * 200_000, ANSWER);
         let fast = Load::start(vec![other.url.clone()], round * 200_000 + 100_000);
         let reader = Reader::start(&node.url);
