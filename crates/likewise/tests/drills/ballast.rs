@@ -16,7 +16,10 @@ const PIECE: usize = 250;
 /// Bytes of a user's id: near the most that one may have.
 const USER_BYTES: usize = 500;
 
-const POST: &str = "ballast";
+/// The post that a user likes: there are a hundred.
+fn post(number: usize) -> String {
+    format!("ballast-{}", number % 100)
+}
 
 /// Likes of long names, and how far each is.
 #[derive(Debug)]
@@ -56,9 +59,9 @@ impl Ballast {
         let seen = self.acknowledged;
         let liked = seen.is_multiple_of(2);
         let line = |number| {
-            let user = user(number);
+            let (post, user) = (post(number), user(number));
             format!(
-                "{{\"post\":\"{POST}\",\"user\":\"{user}\",\"liked\":{liked},\"seen\":{seen}}}\n"
+                "{{\"post\":\"{post}\",\"user\":\"{user}\",\"liked\":{liked},\"seen\":{seen}}}\n"
             )
         };
         self.attempted = seen + 1;
@@ -79,8 +82,8 @@ impl Ballast {
 
     /// Each user must be at a version between what was acknowledged and what was sent.
     pub(crate) fn audit(&self, tally: &mut Tally, url: &str, held: &Held) {
-        let users = held.get(POST);
         for number in 0..USERS {
+            let users = held.get(&post(number));
             let version = users.and_then(|users| users.get(&user(number))).copied().unwrap_or(0);
             let Self { acknowledged, attempted, .. } = self;
             let is =
