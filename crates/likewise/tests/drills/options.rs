@@ -13,6 +13,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Whether a drill of that name was asked for: by a part of its name, or by none at all.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|part| name.contains(part.as_str()))
+    }
+
     /// Reads the command line. What only makes sense to the usual harness, and may be passed along to all
     /// test programs, changes nothing here.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
@@ -33,7 +38,7 @@ impl Options {
                 _ if word.starts_with("--test-threads=") => {}
                 _ if word.starts_with('-') => {
                     return Err(format!(
-                        "{word:?} is no option: use --list, --rounds N, --seed N, or names of drills"
+                        "{word:?} is no option: use --list, --rounds N, --seed N, or parts of the names of drills"
                     ));
                 }
                 _ => options.names.push(word),
