@@ -24,6 +24,8 @@ pub mod logging;
 
 pub mod signals;
 
+pub mod open_files;
+
 pub mod commands;
 
 pub mod client;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use likewise::args::{Args, Command, ServeArgs};
 use likewise::banner::Banner;
 use likewise::config::LogFormat;
-use likewise::{Config, Server, commands, logging, signals};
+use likewise::{Config, Server, commands, logging, open_files, signals};
 
 fn main() -> ExitCode {
     logging::abort_on_panic();
@@ -32,6 +32,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
     let started = Instant::now();
     logging::start(&config);
     tracing::debug!(?config, file = ?args.config, "effective settings");
+    open_files::allow(config.connections_max);
     let shutdown = signals::shutdown_or_end_of_input(args.until_stdin_ends)?;
     let server = Server::bind(config.clone()).await?;
     let banner = Banner {

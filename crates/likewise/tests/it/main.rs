@@ -16,4 +16,6 @@ mod crash;
 
 mod disk;
 
+mod open_files;
+
 mod tidy;

@@ -17,7 +17,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `likewise serve` over `data` and waits until it says where it serves.
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
-        let mut child = command(data, more).spawn().expect("the binary starts");
+        Self::started_by(command(data, more))
+    }
+
+    /// The same, by a command that becomes the node.
+    pub(crate) fn started_by(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let url = lines
             .by_ref()
@@ -27,6 +32,10 @@ impl Process {
         // The pipe must not fill up, and its end must not be closed either.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// kill -9, and wait until the process is gone.
