@@ -21,7 +21,6 @@ use hyper::body::Body as _;
 use likewise_replica::limits::WRITES_MAX;
 use likewise_replica::write::{Outcome, Writes};
 use likewise_state::length::Action;
-use tokio::time::timeout;
 
 use crate::http::answers::{BulkAnswer, LineError};
 use crate::http::body::{broken, json};
@@ -30,6 +29,7 @@ use crate::http::limits::{
     BULK_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, LINE_BYTES_MAX, LINE_ERRORS_MAX,
 };
 use crate::http::lines::{Lines, NumberedLine, WriteLine};
+use crate::http::pace::Pace;
 use crate::http::parameters::Parameters;
 use crate::http::{Api, write_within};
 use crate::metrics::Shed;
@@ -41,7 +41,7 @@ use crate::metrics::Shed;
 #[utoipa::path(
     post, path = "/v1/likes", tag = "likes",
     request_body(content = WriteLine<'static>, content_type = "application/x-ndjson",
-        description = "Lines of at most 4 KiB, each one such object; at most 1 GiB of them"),
+        description = "Lines of at most 4 KiB, each one such object; at most 1 GiB of them, and at least 1 KiB in 30 seconds"),
     responses((status = 200, description = "Done, and durable", body = BulkAnswer)),
 )]
 pub(crate) async fn write(
@@ -107,9 +107,11 @@ impl<'a> Bulk<'a> {
     /// Reads the whole body and hands what it says to the node.
     async fn take(&mut self, mut body: Body) -> Result<(), ApiError> {
         let mut lines = Lines::default();
+        let mut pace = Pace::new(self.api.limits.bulk_pace_time);
         let mut bytes = 0;
-        while let Some(data) = self.next_data(&mut body, bytes).await? {
+        while let Some(data) = self.next_data(&mut body, &mut pace, bytes).await? {
             bytes += data.len() as u64;
+            pace.came(data.len());
             if bytes > BULK_BYTES_MAX {
                 return Err(ApiError::BulkTooLarge);
             }
@@ -127,12 +129,17 @@ impl<'a> Bulk<'a> {
         self.send().await
     }
 
-    async fn next_data(&mut self, body: &mut Body, bytes: u64) -> Result<Option<Bytes>, ApiError> {
-        let idle = self.api.limits.bulk_idle_time;
-        match timeout(idle, body.frame()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(frame)) => Ok(Some(frame.map_err(broken)?.into_data().unwrap_or_default())),
-            Err(_) => Err(ApiError::BodyTimeout { bytes, seconds: idle.as_secs() }),
+    async fn next_data(
+        &mut self,
+        body: &mut Body,
+        pace: &mut Pace,
+        bytes: u64,
+    ) -> Result<Option<Bytes>, ApiError> {
+        let seconds = self.api.limits.bulk_pace_time.as_secs();
+        match pace.wait_for(body.frame()).await {
+            Some(None) => Ok(None),
+            Some(Some(frame)) => Ok(Some(frame.map_err(broken)?.into_data().unwrap_or_default())),
+            None => Err(ApiError::BulkTooSlow { bytes, seconds }),
         }
     }
 

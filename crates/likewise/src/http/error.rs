@@ -12,7 +12,9 @@ use likewise_state::id::IdError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::limits::{BULK_BYTES_MAX, JSON_BYTES_MAX, QUERY_POSTS_MAX, URI_BYTES_MAX};
+use crate::http::limits::{
+    BULK_BYTES_MAX, JSON_BYTES_MAX, PACE_BYTES_MIN, QUERY_POSTS_MAX, URI_BYTES_MAX,
+};
 use crate::http::problem::{self, Problem};
 use crate::node::WriteError;
 
@@ -25,11 +27,20 @@ pub(crate) enum ApiError {
     /// A post, user or kind is no id.
     Id(IdError),
     /// A part of the path is not UTF-8 once percent-decoded.
-    IdEncoding { field: &'static str, value: String },
+    IdEncoding {
+        field: &'static str,
+        value: String,
+    },
     /// A parameter is missing or has a value that it can't have.
-    Parameter { name: &'static str, problem: String },
+    Parameter {
+        name: &'static str,
+        problem: String,
+    },
     /// The route has no such parameter.
-    UnknownParameter { name: String, known: &'static [&'static str] },
+    UnknownParameter {
+        name: String,
+        known: &'static [&'static str],
+    },
     /// The body is not what the route expects.
     Body(String),
     /// A query names too many posts.
@@ -37,9 +48,19 @@ pub(crate) enum ApiError {
     /// No route has this path.
     NotFound(String),
     /// The route has no such method.
-    MethodNotAllowed { method: Method, path: String },
+    MethodNotAllowed {
+        method: Method,
+        path: String,
+    },
     /// The body took too long.
-    BodyTimeout { bytes: u64, seconds: u64 },
+    BodyTimeout {
+        bytes: u64,
+        seconds: u64,
+    },
+    BulkTooSlow {
+        bytes: u64,
+        seconds: u64,
+    },
     /// The node refuses this write for good.
     Refused(Refusal),
     /// The JSON body is too long.
@@ -51,17 +72,28 @@ pub(crate) enum ApiError {
     /// The body is said to be something else than JSON.
     MediaType(String),
     /// There are too many requests, bulk requests or connections.
-    TooMany { what: &'static str, max: usize },
+    TooMany {
+        what: &'static str,
+        max: usize,
+    },
     /// The node takes no write now.
     Write(WriteError),
     /// The node has not answered in time.
-    Unanswered { seconds: u64 },
+    Unanswered {
+        seconds: u64,
+    },
     /// The node should not be sent requests.
     NotReady(String),
     /// A member can't be forgotten.
-    Forget { name: String, error: ForgetError },
+    Forget {
+        name: String,
+        error: ForgetError,
+    },
     /// A bulk request failed after some of its lines had been accepted.
-    Midway { cause: Box<Self>, accepted: u64 },
+    Midway {
+        cause: Box<Self>,
+        accepted: u64,
+    },
 }
 
 impl ApiError {
@@ -75,7 +107,7 @@ impl ApiError {
             Self::TooManyPosts(_) => &problem::TOO_MANY_POSTS,
             Self::NotFound(_) => &problem::NOT_FOUND,
             Self::MethodNotAllowed { .. } => &problem::METHOD_NOT_ALLOWED,
-            Self::BodyTimeout { .. } => &problem::REQUEST_TIMEOUT,
+            Self::BodyTimeout { .. } | Self::BulkTooSlow { .. } => &problem::REQUEST_TIMEOUT,
             Self::Refused(Refusal::SeenTooFar { .. }) => &problem::SEEN_TOO_FAR,
             Self::Refused(Refusal::Frozen) => &problem::FROZEN,
             Self::JsonTooLarge | Self::BulkTooLarge => &problem::BODY_TOO_LARGE,
@@ -196,6 +228,10 @@ impl fmt::Display for ApiError {
             Self::BodyTimeout { bytes, seconds } => write!(
                 f,
                 "body stood at {bytes} bytes when {seconds} seconds were over: send it faster, a repeat is safe"
+            ),
+            Self::BulkTooSlow { bytes, seconds } => write!(
+                f,
+                "body stood at {bytes} bytes, and fewer than {PACE_BYTES_MIN} had come while it was waited for {seconds} seconds: send it faster, a repeat is safe"
             ),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::JsonTooLarge => {

@@ -45,6 +45,10 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Bytes of a JSON body. Longer ones are answered 413.
 pub(crate) const JSON_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of a bulk body that must arrive in [`ServeLimits::bulk_pace_time`], unless it ends: a few lines of a
+/// slow stream are enough, and a client that sends a byte now and then does not keep its place. Then 408.
+pub(crate) const PACE_BYTES_MIN: usize = 1 << 10;
+
 /// Bytes of a bulk body. Longer ones are answered 413, after the lines before the bound were accepted.
 pub(crate) const BULK_BYTES_MAX: u64 = 1 << 30;
 
@@ -99,8 +103,8 @@ pub struct ServeLimits {
     pub head_time: Duration,
     /// How long a JSON body may take to arrive. Then 408.
     pub body_time: Duration,
-    /// How long a bulk body may stand still. Then 408.
-    pub bulk_idle_time: Duration,
+    /// How long [`PACE_BYTES_MIN`] of a bulk body may take to arrive. Then 408.
+    pub bulk_pace_time: Duration,
     /// How long the node may take to make a write durable. Then 503, with the outcome unknown.
     pub write_time: Duration,
     /// How long requests in flight may take to finish once the server stops. Then they are dropped.
@@ -115,7 +119,7 @@ impl Default for ServeLimits {
             bulk_requests_max: BULK_REQUESTS_MAX,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
-            bulk_idle_time: Duration::from_secs(30),
+            bulk_pace_time: Duration::from_secs(30),
             write_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(10),
         }

@@ -50,6 +50,8 @@ mod query;
 
 mod lines;
 
+mod pace;
+
 mod bulk;
 
 mod export;

@@ -13,7 +13,7 @@ fn far() -> ServeLimits {
     ServeLimits {
         head_time: PATIENCE,
         body_time: PATIENCE,
-        bulk_idle_time: PATIENCE,
+        bulk_pace_time: PATIENCE,
         drain_time: PATIENCE,
         ..ServeLimits::default()
     }
@@ -58,7 +58,7 @@ fn a_body_that_arrives_too_slowly_is_408() {
 
 #[test]
 fn a_bulk_body_that_stands_still_is_408_and_says_how_far_it_got() {
-    let served = Served::with_limits(ServeLimits { bulk_idle_time: SHORT, ..far() });
+    let served = Served::with_limits(ServeLimits { bulk_pace_time: SHORT, ..far() });
     let mut client = served.client();
     let head = "POST /v1/likes HTTP/1.1\r\nhost: test\r\ncontent-length: 900000\r\n\r\n".to_owned();
     let lines = (0..6_000).map(|n| format!("{{\"post\":\"p\",\"user\":\"{n:05}\"}}\n"));
