@@ -31,9 +31,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::limits::{
-    LEAVE_STEP, LEAVE_STEPS, LOST_ANNOUNCED_MAX, LOST_MAX, NAMESAKE_TIME, NOTICE_INTERVAL,
-    RENEWAL_REST, RENEWAL_STEP_MAX, RENEWAL_WINDOW, RENEWALS_MAX, SEEDS_INTERVAL, SEEK_ALONE,
-    SEEK_INTERVAL,
+    LOST_ANNOUNCED_MAX, LOST_MAX, NAMESAKE_TIME, NOTICE_INTERVAL, RENEWAL_REST, RENEWAL_STEP_MAX,
+    RENEWAL_WINDOW, RENEWALS_MAX, SEEDS_INTERVAL, SEEK_ALONE, SEEK_INTERVAL,
 };
 use crate::member::{NodeId, Peer};
 
@@ -49,12 +48,15 @@ mod timing;
 
 mod target;
 
+mod leaving;
+
 pub use identity::{GossipError, Identity, SameNode};
 pub use output::{Event, ForgetError, Happened, Output};
 pub use roster::{Member, MemberState};
 pub use target::{Patience, Target, Targets};
 
 use identity::Bytes;
+use leaving::Leaving;
 use notice::Notice;
 use roster::{Roster, compare_one};
 use timing::config;
@@ -80,12 +82,6 @@ pub struct Membership {
     /// Pairs of members that seem to live and have one name, and since when.
     namesakes: VecDeque<(Duration, [NodeId; 2])>,
     leaving: Option<Leaving>,
-}
-
-/// A leave goes in steps, so that whoever has a link hears first that it is meant.
-struct Leaving {
-    steps: u32,
-    next: Duration,
 }
 
 impl Membership {
@@ -146,6 +142,11 @@ impl Membership {
         self.now = now;
         // foca sees only at the end that something follows the members, and has believed them by then.
         identity::check_packet(packet)?;
+        // Whoever has been told that this node goes takes it for gone, answers each of its packets with that,
+        // and does the same when it goes itself: two that go at once would answer each other for ever.
+        if self.leaving.is_some() {
+            return Ok(());
+        }
         let result = self.foca.handle_data(packet, &mut self.runtime);
         self.settle();
         // What other errors there are is a packet for another life of this node, or a detour that led back
@@ -241,41 +242,6 @@ impl Membership {
     /// A time between three and five quarters of `interval`: nodes that started together drift apart.
     fn about(&mut self, interval: Duration) -> Duration {
         interval.mul_f64(self.random.random_range(0.75..1.25))
-    }
-
-    /// Goes, cleanly. Call [`Self::tick`] until [`Self::has_left`].
-    pub fn leave(&mut self, now: Duration) {
-        self.now = now;
-        if self.leaving.is_none() {
-            self.leaving = Some(Leaving { steps: 0, next: now });
-            self.step_out();
-        }
-    }
-
-    /// Whether everybody has been told that this node goes.
-    #[must_use]
-    pub fn has_left(&self) -> bool {
-        self.leaving.as_ref().is_some_and(|leaving| leaving.steps >= LEAVE_STEPS)
-    }
-
-    fn step_out(&mut self) {
-        let me = *self.me();
-        let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.next <= self.now) else {
-            return;
-        };
-        let step = leaving.steps;
-        leaving.steps += 1;
-        leaving.next = self.now + LEAVE_STEP;
-        // Packets get lost, so the news goes out more than once. Nobody is left to be told of an error.
-        let _ = match step {
-            0 => {
-                self.outputs.push_back(Output::Tell { notice: Notice::Leaving(me).encode() });
-                Ok(())
-            }
-            1 => self.foca.leave_cluster(&mut self.runtime),
-            _ => self.foca.gossip(&mut self.runtime),
-        };
-        self.settle();
     }
 
     /// All that this node knows, for a peer that there is a new link with: hand it to its [`Self::told`].

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod leaving;
 mod renewal;
 
 /// Time that a packet takes.
