@@ -38,12 +38,16 @@ mod calm;
 use troubles::Ending;
 use wires::Wire;
 
+/// What may happen in a run. An honest one takes a tenth of it.
+const HAPPENINGS_MAX: u64 = 3_000_000;
+
 /// A run of the world.
 pub struct World {
     pub(crate) options: Options,
     pub(crate) now: Duration,
     queue: BTreeMap<(Duration, u64), Happening>,
     queued: u64,
+    happened: u64,
     pub(crate) machines: Vec<Machine>,
     wires: BTreeMap<u64, Wire>,
     wires_opened: u64,
@@ -143,6 +147,7 @@ impl World {
             now: Duration::ZERO,
             queue: BTreeMap::new(),
             queued: 0,
+            happened: 0,
             machines: Vec::new(),
             wires: BTreeMap::new(),
             wires_opened: 0,
@@ -206,6 +211,10 @@ impl World {
                 break;
             }
             self.now = at;
+            self.happened += 1;
+            if self.happened > HAPPENINGS_MAX {
+                return self.fail("nothing goes round for ever", format!("{HAPPENINGS_MAX} steps"));
+            }
             let happening = self.queue.remove(&(at, number)).expect("it has just been seen");
             self.happen(happening);
         }
