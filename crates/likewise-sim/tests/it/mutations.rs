@@ -193,13 +193,14 @@ fn search(simulator: &Path, mistake: &Mistake) -> Result<String, String> {
 /// Builds the simulator from a copy of the sources with all mistakes in it.
 fn build() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes");
-    let mut made = 0;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes");
+    let copy = folder.join("workspace");
+    // Beside the workspace and no part of it: it is built without what only its own tests need.
+    let mut made = copy_with_mistakes(&source_of_foca(workspace), Path::new("foca"), &folder);
     for name in CRATES {
         let source = workspace.join("crates").join(name);
         made += copy_with_mistakes(&source, Path::new(name), &copy.join("crates"));
     }
-    made += copy_with_mistakes(&source_of_foca(workspace), Path::new("foca"), &copy.join("crates"));
     assert_eq!(made, MISTAKES.len(), "a mistake is about a file that there is not");
     write(&copy.join("Cargo.toml"), &manifest(workspace));
     write(&copy.join("Cargo.lock"), &fs::read_to_string(workspace.join("Cargo.lock")).unwrap());
@@ -257,7 +258,7 @@ fn manifest(workspace: &Path) -> String {
     let members: Vec<String> = CRATES.iter().map(|name| format!("\"crates/{name}\"")).collect();
     let members = format!("[workspace]\nmembers = [{}]", members.join(", "));
     let text = text.join("\n").replacen("[workspace]", &members, 1);
-    format!("{text}\n\n[patch.crates-io]\nfoca = {{ path = \"crates/foca\" }}\n")
+    format!("{text}\n\n[patch.crates-io]\nfoca = {{ path = \"../foca\" }}\n")
 }
 
 /// Where cargo keeps the sources of foca.
