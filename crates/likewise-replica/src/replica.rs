@@ -38,6 +38,8 @@ pub struct Replica {
 /// How much waits in a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backlog {
+    /// Links that are open.
+    pub links: usize,
     /// Bytes of entries that wait for the next batch.
     pub gathered_bytes: usize,
     /// Requests and frames that wait for it.
@@ -268,7 +270,13 @@ impl Replica {
         self.peers.is_flushed()
     }
 
-    /// The peers that there is a link with.
+    /// Whether there is something to catch up with at a peer, as far as it has said.
+    #[must_use]
+    pub fn is_settled(&self, peer: NodeId) -> Option<bool> {
+        self.peers.mailed.get(&peer)?.settled
+    }
+
+    /// The peers that there is a link with. O(slots).
     #[must_use]
     pub fn peers(&self) -> Vec<PeerView> {
         self.peers.views()
@@ -279,6 +287,7 @@ impl Replica {
     pub fn backlog(&self) -> Backlog {
         let outboxes = self.peers.mailed.values().map(|mailed| &mailed.outbox);
         Backlog {
+            links: self.peers.links.len(),
             gathered_bytes: self.gathered.as_bytes().len(),
             waiting: self.waiting.len(),
             batches: self.batches.len(),

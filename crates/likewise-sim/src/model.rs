@@ -4,17 +4,20 @@
 //! (nobody may hold more), what they have been told (somebody must hold as much in the end), and what each
 //! disk has been made to keep (it must be there after a crash).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 
-use likewise_state::digest::Digest;
+use likewise_state::digest::{Digest, DigestKey};
 use likewise_state::id::{Kind, Like, PostId};
-use likewise_state::state::State;
+use likewise_state::state::{Keys, State, TableKey};
 
 use crate::chance::Fnv;
 
 /// The kind of all likes here.
 pub(crate) const KIND: &str = "like";
+
+/// The key of digests, the same on all nodes.
+pub(crate) const DIGEST_KEY: DigestKey = DigestKey::new(*b"a simulated key.");
 
 /// A post and a user.
 pub(crate) type Key = (usize, usize);
@@ -29,6 +32,8 @@ pub(crate) struct Model {
     posts: Vec<String>,
     users: Vec<String>,
     by_name: BTreeMap<String, usize>,
+    /// The slots of the posts, the same on all nodes: the others hold nothing.
+    slots: Vec<usize>,
     /// The greatest length that what clients asked for can have led to.
     asked: Lengths,
     /// What clients were told that it is done, as far as it has not been lost with its disk.
@@ -50,9 +55,13 @@ impl Model {
             (0..count).map(|number| format!("{what}{padding}{number}")).collect()
         };
         let (posts, users) = (names("post-", posts), names("user-", users));
+        let state = State::new(Keys { digest: DIGEST_KEY, table: TableKey::new([0; 16]) });
+        let slot = |post: &String| state.slot(PostId::new(post).expect("it is an id"));
+        let slots: BTreeSet<usize> = posts.iter().map(slot).collect();
         let numbered = posts.iter().enumerate().chain(users.iter().enumerate());
         Self {
             by_name: numbered.map(|(number, name)| (name.clone(), number)).collect(),
+            slots: slots.into_iter().collect(),
             posts,
             users,
             asked: Lengths::new(),
@@ -205,12 +214,12 @@ impl Model {
                 return Err(format!("{name}: {liked} likes, counted {count}, listed {listed}"));
             }
         }
-        self.check_digest(state.root_digest(), &found)?;
+        self.check_digest(self.digest(state), &found)?;
         self.held[machine] = found;
         Ok(())
     }
 
-    fn check_digest(&mut self, digest: Digest, entries: &Lengths) -> Result<(), Wrong> {
+    fn check_digest(&mut self, digest: u128, entries: &Lengths) -> Result<(), Wrong> {
         let mut hash = Fnv::default();
         for (&(post, user), &length) in entries {
             [post as u64, user as u64, u64::from(length)]
@@ -218,9 +227,9 @@ impl Model {
                 .for_each(|n| hash.write_u64(n));
         }
         let hash = hash.finish();
-        match self.digests.insert(number(digest), hash) {
+        match self.digests.insert(digest, hash) {
             Some(other) if other != hash => {
-                Err(format!("digest {:032x} stands for two states", number(digest)))
+                Err(format!("digest {:032x} stands for two states", digest))
             }
             _ => Ok(()),
         }
@@ -250,10 +259,7 @@ impl Model {
     /// All entries of a state.
     fn entries(&self, state: &State) -> Result<Lengths, Wrong> {
         let mut found = Lengths::new();
-        let mut slots: Vec<usize> = self.posts.iter().map(|post| self.slot(state, post)).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        for slot in slots {
+        for &slot in &self.slots {
             for (post, kind, user, length) in state.entries(slot) {
                 let key = self.by_name.get(&post).zip(self.by_name.get(&user));
                 let Some((&post, &user)) = key.filter(|_| kind == KIND) else {
@@ -272,16 +278,10 @@ impl Model {
         self.entries(state).unwrap_or_default()
     }
 
-    fn slot(&self, state: &State, post: &str) -> usize {
-        state.slot(PostId::new(post).expect("it is an id"))
-    }
-
-    /// A number that changes whenever the state does.
-    pub(crate) fn mark(&self, state: &State) -> u128 {
-        let slots = self.posts.iter().map(|post| self.slot(state, post));
-        slots.fold(0, |sum: u128, slot| {
-            sum.rotate_left(7).wrapping_add(number(state.slot_digest(slot)))
-        })
+    /// The digest of all that a state holds. O(posts).
+    pub(crate) fn digest(&self, state: &State) -> u128 {
+        let sum: Digest = self.slots.iter().map(|&slot| state.slot_digest(slot)).sum();
+        u128::from_le_bytes(sum.to_bytes())
     }
 }
 
@@ -291,8 +291,4 @@ fn raise(lengths: &mut Lengths, key: Key, length: u32) {
     }
     let known = lengths.entry(key).or_default();
     *known = length.max(*known);
-}
-
-fn number(digest: Digest) -> u128 {
-    u128::from_le_bytes(digest.to_bytes())
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{Identity, MemberState, Membership};
 use crate::limits::JOIN_PATIENCE;
 use crate::member::NodeId;
-use crate::peers::PeerView;
 
 /// The members to have a link to.
 pub type Targets = BTreeMap<NodeId, Target>;
@@ -51,19 +50,17 @@ impl Patience {
         Self { since: now }
     }
 
-    /// Whether it has ended, where `peers` are those that there is a link with.
+    /// Whether it has ended, where `is_settled` knows what peers have said of themselves: see
+    /// [`PeerView::settled`](crate::peers::PeerView::settled).
     pub fn has_ended(
         &mut self,
         membership: &Membership,
-        peers: &[PeerView],
+        is_settled: impl Fn(NodeId) -> Option<bool>,
         now: Duration,
     ) -> bool {
-        let may_have_more = |node| {
-            let peer = peers.iter().find(|peer| peer.peer.node == node);
-            peer.and_then(|peer| peer.settled) != Some(false)
-        };
         let mut active = membership.members().filter(|member| member.state.is_active());
-        if active.any(|member| may_have_more(member.identity.node)) {
+        // Who has not said anything yet may have more.
+        if active.any(|member| is_settled(member.identity.node) != Some(false)) {
             self.since = now;
         }
         now.saturating_sub(self.since) >= JOIN_PATIENCE

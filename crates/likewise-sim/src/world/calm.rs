@@ -137,7 +137,7 @@ impl World {
                 let (known, ids) = (names(&known), names(&ids));
                 return Err(format!("n{machine} knows {known}, there are {ids}"));
             }
-            roots.insert(node.state.root_digest().to_bytes());
+            roots.insert(self.model.digest(&node.state));
         }
         if roots.len() > 1 {
             return Err(format!("there are {} different states", roots.len()));
@@ -187,7 +187,7 @@ impl World {
     pub(super) fn check_bounds(&mut self, machine: usize) {
         let Some(node) = &self.machines[machine].node else { return };
         let (bounds, backlog) = (&self.options.bounds, node.replica.backlog());
-        let frames = node.links.len().max(1) * bounds.frames_in_flight;
+        let frames = backlog.links * bounds.frames_in_flight;
         let gathered = bounds.gathered_bytes.max(bounds.gathered_bytes_of_peers + FRAME_BYTES_MAX);
         let known = node.membership.members().count();
         let checks = [

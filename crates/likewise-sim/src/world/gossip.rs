@@ -158,7 +158,7 @@ impl World {
         let local = it.clock.shows(self.now);
         let Some(node) = &mut it.node else { return };
         let Some(patience) = &mut node.patience else { return };
-        if patience.has_ended(&node.membership, &node.replica.peers(), local) {
+        if patience.has_ended(&node.membership, |peer| node.replica.is_settled(peer), local) {
             node.patience = None;
             self.say(machine, "alone", 0, || "nobody has been here before".to_owned());
             self.put_before(machine, Input::Alone);

@@ -11,20 +11,16 @@ use likewise_replica::input::Input;
 use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::membership::{Identity, Membership, Patience};
 use likewise_replica::replica::Replica;
-use likewise_state::digest::DigestKey;
 use likewise_state::state::{Keys, State, TableKey};
 
 use super::{Happening, World};
 use crate::clock::Clock;
 use crate::machine::{Machine, Node};
-use crate::model::Key;
+use crate::model::{DIGEST_KEY, Key};
 use crate::storage::Storage;
 
 /// How long whatever starts nodes waits until it starts one again that could not.
 const RESTART: Duration = Duration::from_secs(1);
-
-/// The key of digests, the same on all nodes.
-const DIGEST_KEY: [u8; 16] = *b"a simulated key.";
 
 /// What the disk gave back.
 struct Found {
@@ -47,7 +43,7 @@ impl World {
     pub(super) fn empty_state(&mut self) -> State {
         let table = [self.chance.number().to_le_bytes(), self.chance.number().to_le_bytes()];
         let table = TableKey::new(table.concat().try_into().expect("it is as long"));
-        State::new(Keys { digest: DigestKey::new(DIGEST_KEY), table })
+        State::new(Keys { digest: DIGEST_KEY, table })
     }
 
     /// Opens what is on a disk. `None` where the disk takes nothing at present.
@@ -116,7 +112,7 @@ impl World {
         let is_alone = !has_seeds && it.remembered.is_empty();
         let bounds = self.options.bounds;
         let seed = self.chance.number();
-        let mark = self.model.mark(&found.state);
+        let mark = self.model.digest(&found.state);
         let node = Node {
             me,
             replica: Replica::with_bounds(node, found.state.clone(), bounds),

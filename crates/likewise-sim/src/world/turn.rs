@@ -196,7 +196,7 @@ impl World {
     /// After a turn: what the node holds, and how much it keeps waiting.
     fn look(&mut self, machine: usize) {
         let Some(node) = &self.machines[machine].node else { return };
-        let mark = self.model.mark(&node.state);
+        let mark = self.model.digest(&node.state);
         let state = node.state.clone();
         if mark != node.mark {
             self.machines[machine].node.as_mut().expect("it runs").mark = mark;

@@ -184,7 +184,8 @@ impl Gossip {
     fn mind_being_alone(&mut self) {
         let Some(patience) = &mut self.patience else { return };
         let peers = self.shared.node.cluster().peers;
-        if patience.has_ended(&self.membership, &peers, self.started.elapsed()) {
+        let is_settled = |node| peers.iter().find(|peer| peer.peer.node == node)?.settled;
+        if patience.has_ended(&self.membership, is_settled, self.started.elapsed()) {
             tracing::info!(
                 "nobody answers who has been here before: this node goes ahead, and goes on looking"
             );
