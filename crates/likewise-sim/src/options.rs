@@ -38,8 +38,8 @@ pub struct Options {
     pub drift: f64,
     /// Bounds of the replicas.
     pub bounds: Bounds,
-    /// Messages that wait for a link.
-    pub link_queue: usize,
+    /// Messages that wait for a link at most, beyond all frames that a peer may leave unacknowledged.
+    pub link_spare: usize,
     /// Bytes of a segment of the journal.
     pub segment_bytes: u64,
     /// Bytes of journal that make a snapshot due.
@@ -96,7 +96,7 @@ impl Options {
             sync: chance.time(Duration::from_micros(50)..millis(8)),
             drift: some(chance, 0.1),
             bounds: bounds(chance),
-            link_queue: *chance.pick(&[12, 40, 128]),
+            link_spare: *chance.pick(&[8, 32, 96]),
             segment_bytes: *chance.pick(&[4 << 10, 16 << 10]),
             snapshot_bytes: *chance.pick(&[1 << 10, 8 << 10, u64::MAX]),
             posts: 1 + chance.below(8),
@@ -120,7 +120,7 @@ impl Options {
         ("duplicates", |it| it.duplicates = 0.0),
         ("drift", |it| it.drift = 0.0),
         ("bounds", |it| it.bounds = Bounds::default()),
-        ("link-queue", |it| it.link_queue = 128),
+        ("link-spare", |it| it.link_spare = 96),
         ("snapshots", |it| it.snapshot_bytes = u64::MAX),
         ("batches", |it| it.writes = 1),
         ("padding", |it| it.padding = 0),
@@ -175,12 +175,12 @@ impl fmt::Display for Options {
         writeln!(f, "machines    {}: {}", self.machines, durability.join(", "))?;
         writeln!(
             f,
-            "network     latency {:?}, tail {:.1}%, loss {:.0}%, duplicates {:.0}%, link queue {}",
+            "network     latency {:?}, tail {:.1}%, loss {:.0}%, duplicates {:.0}%, link spare {}",
             self.latency,
             self.tail * 100.0,
             self.loss * 100.0,
             self.duplicates * 100.0,
-            self.link_queue
+            self.link_spare
         )?;
         writeln!(
             f,

@@ -58,6 +58,8 @@ pub struct World {
     chance: Chance,
     /// Whether everything goes well from now on.
     is_calm: bool,
+    /// When a machine last lost what it had kept.
+    last_loss: Option<Duration>,
     trace: Trace,
     failure: Option<Failure>,
     figures: Figures,
@@ -157,6 +159,7 @@ impl World {
             planned,
             chance: Chance::new(options.seed, "world"),
             is_calm: false,
+            last_loss: None,
             trace,
             failure: None,
             figures: Figures::default(),

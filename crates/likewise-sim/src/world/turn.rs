@@ -18,6 +18,9 @@ const TURN: Duration = Duration::from_micros(20);
 /// What a turn takes in at most before it carries out what came of it.
 const TURN_INPUTS_MAX: usize = 8;
 
+/// By then every node has noticed that the other end of a link is gone.
+const NOTICED: Duration = Duration::from_secs(10);
+
 /// How long a node that leaves waits for its peers.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
@@ -235,7 +238,9 @@ impl World {
         let has_peers = node.replica.peers().iter().any(|peer| peer.mailed);
         let is_flushed = has_peers && node.replica.is_flushed();
         if is_flushed || local >= leaving.until {
-            leaving.is_flushed = is_flushed;
+            // A peer may be gone with what it had acknowledged, and nobody has noticed yet.
+            let is_known = self.last_loss.is_none_or(|at| self.now > at + NOTICED);
+            leaving.is_flushed = is_flushed && is_known;
             leaving.until = Duration::ZERO;
             node.membership.leave(local);
             self.say(machine, "leaves", u64::from(is_flushed), || {

@@ -78,7 +78,7 @@ impl World {
         let Some(wire) = self.wires.get(&from.wire) else { return };
         let waiting = wire.ends[1 - from.side].frames.iter();
         let waiting = waiting.filter(|frame| matches!(frame, Frame::Message(_))).count();
-        if waiting >= self.options.link_queue {
+        if waiting >= self.options.bounds.frames_in_flight + self.options.link_spare {
             self.figures.links_overflowed += 1;
             return self.close_end(from, "its queue is full");
         }
