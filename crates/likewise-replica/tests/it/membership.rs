@@ -224,19 +224,6 @@ fn a_suspect_that_lives_says_so_and_is_never_down() {
 }
 
 #[test]
-fn a_node_that_was_paused_beyond_suspicion_renews_itself() {
-    let mut world = World::formed(3);
-    world.nodes.get_mut(&3).unwrap().paused = true;
-    world.until("down", |world| world.state(1, 3) == Some(MemberState::Down));
-    world.run_for(Duration::from_secs(5));
-    world.nodes.get_mut(&3).unwrap().paused = false;
-    let took = world.until("back", |world| world.agree_on(2));
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    assert!(world.nodes[&3].membership.me().incarnation > 1);
-    assert!(world.happened(3).contains(&(Happened::Renewed, 3)));
-}
-
-#[test]
 fn halves_that_took_each_other_for_dead_find_each_other_again() {
     for (left, right) in [(&[1][..], &[2][..]), (&[1, 2], &[3, 4]), (&[1, 2, 3], &[4, 5])] {
         let mut world = World::formed((left.len() + right.len()) as u64);
@@ -322,23 +309,6 @@ fn a_copy_of_a_data_folder_is_noticed() {
         Live { membership: Membership::new(me, 99, world.now), events: Vec::new(), paused: false },
     );
     world.until("noticed", |world| world.twins > 0);
-}
-
-#[test]
-fn a_clean_leave_is_told_apart_from_a_death() {
-    let mut world = World::formed(5);
-    let now = world.now;
-    world.nodes.get_mut(&5).unwrap().membership.leave(now);
-    let took =
-        world.until("left", |world| (1..5).all(|n| world.state(n, 5) == Some(MemberState::Left)));
-    assert!(took < Duration::from_millis(100), "{took:?}");
-    world.until("done", |world| world.nodes[&5].membership.has_left());
-    world.nodes.remove(&5);
-    world.run_for(Duration::from_secs(10));
-    assert_eq!(world.state(1, 5), Some(MemberState::Left));
-    assert!(!world.happened(1).contains(&(Happened::Down, 5)));
-    world.start(5, 2, address(5));
-    world.until("joined again", |world| world.agree_on(4));
 }
 
 #[test]

@@ -3,6 +3,23 @@
 use super::*;
 
 #[test]
+fn a_clean_leave_is_told_apart_from_a_death() {
+    let mut world = World::formed(5);
+    let now = world.now;
+    world.nodes.get_mut(&5).unwrap().membership.leave(now);
+    let took =
+        world.until("left", |world| (1..5).all(|n| world.state(n, 5) == Some(MemberState::Left)));
+    assert!(took < Duration::from_millis(100), "{took:?}");
+    world.until("done", |world| world.nodes[&5].membership.has_left());
+    world.nodes.remove(&5);
+    world.run_for(Duration::from_secs(10));
+    assert_eq!(world.state(1, 5), Some(MemberState::Left));
+    assert!(!world.happened(1).contains(&(Happened::Down, 5)));
+    world.start(5, 2, address(5));
+    world.until("joined again", |world| world.agree_on(4));
+}
+
+#[test]
 fn nodes_that_leave_at_once_do_not_answer_each_other_for_ever() {
     // Whether a packet is on its way just then depends on the moment.
     for wait in 0..300 {

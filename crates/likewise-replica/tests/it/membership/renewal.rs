@@ -3,6 +3,19 @@
 use super::*;
 
 #[test]
+fn a_node_that_was_paused_beyond_suspicion_renews_itself() {
+    let mut world = World::formed(3);
+    world.nodes.get_mut(&3).unwrap().paused = true;
+    world.until("down", |world| world.state(1, 3) == Some(MemberState::Down));
+    world.run_for(Duration::from_secs(5));
+    world.nodes.get_mut(&3).unwrap().paused = false;
+    let took = world.until("back", |world| world.agree_on(2));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(world.nodes[&3].membership.me().incarnation > 1);
+    assert!(world.happened(3).contains(&(Happened::Renewed, 3)));
+}
+
+#[test]
 fn a_suspect_that_says_in_time_that_it_lives_stays_what_it_was() {
     let mut world = World::formed(3);
     world.nodes.get_mut(&3).unwrap().paused = true;
