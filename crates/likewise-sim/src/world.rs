@@ -58,8 +58,6 @@ pub struct World {
     chance: Chance,
     /// Whether everything goes well from now on.
     is_calm: bool,
-    /// When a machine last lost what it had kept.
-    last_loss: Option<Duration>,
     trace: Trace,
     failure: Option<Failure>,
     figures: Figures,
@@ -159,7 +157,6 @@ impl World {
             planned,
             chance: Chance::new(options.seed, "world"),
             is_calm: false,
-            last_loss: None,
             trace,
             failure: None,
             figures: Figures::default(),

@@ -229,7 +229,6 @@ impl World {
 
     /// Whom a leaving node has handed everything over to may just have lost it.
     fn doubt_handovers(&mut self) {
-        self.last_loss = Some(self.now);
         let nodes = self.machines.iter_mut().filter_map(|machine| machine.node.as_mut());
         for leaving in nodes.filter_map(|node| node.leaving.as_mut()) {
             leaving.is_flushed = false;

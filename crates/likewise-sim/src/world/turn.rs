@@ -9,6 +9,7 @@ use likewise_replica::message::Message;
 use likewise_replica::output::Output;
 
 use super::{Happening, World};
+use crate::machine::Node;
 use crate::model::Lengths;
 use crate::storage::{Told, Work};
 
@@ -17,9 +18,6 @@ const TURN: Duration = Duration::from_micros(20);
 
 /// What a turn takes in at most before it carries out what came of it.
 const TURN_INPUTS_MAX: usize = 8;
-
-/// By then every node has noticed that the other end of a link is gone.
-const NOTICED: Duration = Duration::from_secs(10);
 
 /// How long a node that leaves waits for its peers.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
@@ -225,8 +223,14 @@ impl World {
     /// A node that leaves goes on to its next step when it can: first its clients get their answers, then
     /// its peers what they lack, then all hear that it goes, then its disk is closed.
     pub(super) fn look_whether_left(&mut self, machine: usize) {
+        let now = self.now;
+        let Some(node) = self.machines[machine].node.as_ref() else { return };
+        if node.leaving.is_none() {
+            return;
+        }
+        let peers_live = self.peers_live(node);
         let it = &mut self.machines[machine];
-        let local = it.clock.shows(self.now);
+        let local = it.clock.shows(now);
         let Some(node) = &mut it.node else { return };
         let Some(leaving) = &mut node.leaving else { return };
         if node.membership.has_left() {
@@ -238,9 +242,7 @@ impl World {
         let has_peers = node.replica.peers().iter().any(|peer| peer.mailed);
         let is_flushed = has_peers && node.replica.is_flushed();
         if is_flushed || local >= leaving.until {
-            // A peer may be gone with what it had acknowledged, and nobody has noticed yet.
-            let is_known = self.last_loss.is_none_or(|at| self.now > at + NOTICED);
-            leaving.is_flushed = is_flushed && is_known;
+            leaving.is_flushed = is_flushed && peers_live;
             leaving.until = Duration::ZERO;
             node.membership.leave(local);
             self.say(machine, "leaves", u64::from(is_flushed), || {
@@ -248,6 +250,13 @@ impl World {
             });
             self.wake_gossip(machine);
         }
+    }
+
+    /// Whether all that a node has links with are still alive. What one has said that is not is worth
+    /// nothing: it may have lost it with its disk, and the node has not heard of that yet.
+    fn peers_live(&self, node: &Node) -> bool {
+        let mut others = node.links.values().map(|end| &self.wires[&end.wire].ends[1 - end.side]);
+        others.all(|other| self.machines[other.machine].lives(other.life))
     }
 
     fn has_left(&mut self, machine: usize) {
