@@ -291,6 +291,10 @@ impl Peers {
 
     fn next_batch(&mut self, mut repair: Repair) {
         let Some(slots) = repair.batches.pop_front() else { return self.repaired(&repair) };
+        // Slots may have grown since they were put together, and the other side refuses too many at once.
+        let mut parts = self.batches(slots);
+        let slots = parts.pop_front().expect("no batch is empty");
+        parts.into_iter().rev().for_each(|part| repair.batches.push_front(part));
         let entries = slots.iter().map(|&slot| self.state.entries_in(usize::from(slot)) as u64);
         let gather =
             Message::Gather { salt: repair.salt, entries: entries.sum(), slots: slots.clone() };
