@@ -158,7 +158,7 @@ impl Model {
     }
 
     /// A disk has gone back to what is on this image, or to nothing. What nobody else keeps for sure is
-    /// lost, and no promise was broken. `others` is what those hold that keep everything in memory.
+    /// lost, and no promise was broken. `others` is what other nodes hold, as far as it counts.
     pub(crate) fn lost(
         &mut self,
         machine: usize,

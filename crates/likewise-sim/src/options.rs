@@ -14,6 +14,13 @@ use likewise_replica::limits::Bounds;
 use crate::chance::Chance;
 use crate::schedule::Kind;
 
+/// The part of runs with so many users, with such names, that a snapshot and whole slots take more than one
+/// chunk (64 KiB), and requests of many writes fit nevertheless.
+const CROWDED: f64 = 0.04;
+const CROWD: usize = 200;
+const CROWD_PADDING: usize = 440;
+const CROWD_BYTES: usize = 64 << 10;
+
 /// What kind of run it is.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -85,6 +92,14 @@ impl Options {
         let duplicates = chance.number() % 50;
         let kinds = chance.number() as u32 | chance.number() as u32;
         let is_gentle = chance.is(0.1);
+        let is_crowded = chance.is(CROWDED);
+        let mut bounds = bounds(chance);
+        if is_crowded {
+            bounds.gathered_bytes = bounds.gathered_bytes.max(CROWD_BYTES);
+            // To mend two of a thousand entries a time, and to read one a turn for it, takes for ever.
+            bounds.outbox_entries = bounds.outbox_entries.max(CROWD);
+            bounds.gather_piece = bounds.gather_piece.max(CROWD);
+        }
         Self {
             seed,
             machines,
@@ -95,16 +110,16 @@ impl Options {
             duplicates: some(chance, duplicates as f64 / 100.0),
             sync: chance.time(Duration::from_micros(50)..millis(8)),
             drift: some(chance, 0.1),
-            bounds: bounds(chance),
             link_spare: *chance.pick(&[8, 32, 96]),
+            bounds,
             segment_bytes: *chance.pick(&[4 << 10, 16 << 10]),
             snapshot_bytes: *chance.pick(&[1 << 10, 8 << 10, u64::MAX]),
             posts: 1 + chance.below(8),
-            users: 2 + chance.below(30),
-            padding: *chance.pick(&[0, 0, 40, 400]),
+            users: if is_crowded { CROWD } else { 2 + chance.below(30) },
+            padding: if is_crowded { CROWD_PADDING } else { *chance.pick(&[0, 0, 40, 400]) },
             clients: 1 + chance.below(6),
             requests: 20 + chance.below(120),
-            writes: *chance.pick(&[1, 1, 4, 16]),
+            writes: if is_crowded { 16 } else { *chance.pick(&[1, 1, 4, 16]) },
             rest: chance.time(millis(1)..millis(400)),
             trouble: Duration::from_secs(chance.of(5..40)),
             faults: chance.below(12),

@@ -49,6 +49,8 @@ pub enum Fault {
     Mute { machine: usize, lasts: Duration },
     /// The disk has no space.
     DiskFull { machine: usize, lasts: Duration },
+    /// No file can be opened anew, as where the process or the system has too many.
+    NoDescriptors { machine: usize, lasts: Duration },
     /// Syncs fail: the journal is done for, until the process is started anew.
     SyncFails { machine: usize },
     /// Writes fail likewise.
@@ -90,6 +92,7 @@ impl Fault {
             Self::Storm { .. } => Kind::Storm,
             Self::Mute { .. } => Kind::Mute,
             Self::DiskFull { .. } => Kind::DiskFull,
+            Self::NoDescriptors { .. } => Kind::NoDescriptors,
             Self::SyncFails { .. } => Kind::SyncFails,
             Self::WriteFails { .. } => Kind::WriteFails,
             Self::SlowDisk { .. } => Kind::SlowDisk,
@@ -122,6 +125,7 @@ impl Fault {
             | Self::Storm { machine, .. }
             | Self::Mute { machine, .. }
             | Self::DiskFull { machine, .. }
+            | Self::NoDescriptors { machine, .. }
             | Self::SyncFails { machine }
             | Self::WriteFails { machine }
             | Self::SlowDisk { machine, .. }
@@ -151,6 +155,7 @@ pub enum Kind {
     Storm,
     Mute,
     DiskFull,
+    NoDescriptors,
     SyncFails,
     WriteFails,
     SlowDisk,
@@ -172,7 +177,7 @@ impl Kind {
         | 1 << Self::Burst as u32;
 
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Kill,
         Self::PowerCut,
         Self::Wipe,
@@ -185,6 +190,7 @@ impl Kind {
         Self::Storm,
         Self::Mute,
         Self::DiskFull,
+        Self::NoDescriptors,
         Self::SyncFails,
         Self::WriteFails,
         Self::SlowDisk,
@@ -240,7 +246,13 @@ fn fault(chance: &mut Chance, enabled: &[Kind], options: &Options) -> Fault {
             Fault::Slow { machine, lasts: long, turn }
         }
         Kind::ClockJump => {
-            let by = *chance.pick(&[second / 4, second * 3, second * 60, second * 3_600]);
+            let by = *chance.pick(&[
+                second / 4,
+                second * 3,
+                second * 60,
+                second * 3_600,
+                second * 90_000,
+            ]);
             Fault::ClockJump { machine, by }
         }
         Kind::Partition => {
@@ -255,6 +267,7 @@ fn fault(chance: &mut Chance, enabled: &[Kind], options: &Options) -> Fault {
         }
         Kind::Mute => Fault::Mute { machine, lasts: long },
         Kind::DiskFull => Fault::DiskFull { machine, lasts: long },
+        Kind::NoDescriptors => Fault::NoDescriptors { machine, lasts: long },
         Kind::SyncFails => Fault::SyncFails { machine },
         Kind::WriteFails => Fault::WriteFails { machine },
         Kind::SlowDisk => {

@@ -103,7 +103,7 @@ impl Storage {
                     begun.push((Work::Snapshot, Duration::from_millis(20)));
                 }
                 // It is due again after the next commit.
-                Err(error) if error.is_no_space() => {}
+                Err(error) if error.can_pass() => {}
                 Err(_) => self.has_failed = true,
             }
         }
@@ -147,7 +147,7 @@ impl Storage {
                 self.is_stalled = false;
                 vec![Told::Persisted(last)]
             }
-            Err(error) if error.is_no_space() => {
+            Err(error) if error.can_pass() => {
                 let is_first = !std::mem::replace(&mut self.is_stalled, true);
                 self.stalls += u64::from(is_first);
                 is_first.then_some(Told::Stalled).into_iter().collect()
@@ -181,17 +181,17 @@ impl Storage {
         }
     }
 
-    /// The process ends as it should: all that waits is committed and synced. False where that failed.
-    pub(crate) fn close(mut self, model: &mut Model, machine: usize) -> bool {
-        if self.has_failed {
-            return false;
+    /// The process ends as it should: all that waits is committed and synced, where the disk allows it.
+    pub(crate) fn close(mut self, model: &mut Model, machine: usize) {
+        if !self.has_failed {
+            self.commit(model);
+            let _ = self.journal.sync();
         }
-        let last = self.pending.len();
-        let told = self.commit(model);
-        let is_done = last == 0 || matches!(told[..], [Told::Persisted(_)]);
-        if self.journal.sync().is_ok() {
-            model.keeps(machine, &std::mem::take(&mut self.unsynced));
-        }
-        is_done
+        self.outlives_the_process(model, machine);
+    }
+
+    /// What was committed is there when the process is gone, synced or not: only the power takes it.
+    pub(crate) fn outlives_the_process(&self, model: &mut Model, machine: usize) {
+        model.keeps(machine, &self.unsynced);
     }
 }

@@ -121,7 +121,7 @@ pub struct Figures {
     pub links_overflowed: u64,
     /// Requests that were turned away because too much was waiting.
     pub overloads: u64,
-    /// Disks that ran full.
+    /// Disks that ran full, or could open no further file.
     pub stalls: u64,
     /// Snapshots.
     pub snapshots: u64,

@@ -159,10 +159,11 @@ impl World {
 
     pub(super) fn kill(&mut self, machine: usize) {
         let Some(node) = self.stop(machine, true) else { return };
-        self.interrupt(machine, node);
-        if self.machines[machine].durability.is_none() {
-            self.lose_memory(machine);
+        if let Some(storage) = &node.storage {
+            storage.outlives_the_process(&mut self.model, machine);
         }
+        self.interrupt(machine, node);
+        self.lose_memory(machine);
     }
 
     pub(super) fn cut_power(&mut self, machine: usize) {
@@ -173,9 +174,7 @@ impl World {
         let survived = it.disk.after_power_cut(|n| chance.below(n));
         it.disk = survived;
         it.set_disk_faults(|_| {});
-        if it.durability != Some(Durability::Always) {
-            self.lose_memory(machine);
-        }
+        self.lose_memory(machine);
     }
 
     /// Whatever the disk was doing breaks off somewhere.
@@ -220,8 +219,12 @@ impl World {
         self.model.lost(machine, image, &others)
     }
 
-    /// What was not made durable here is lost.
+    /// What was not made durable here is lost. Who promises nothing before it is durable has told nobody of
+    /// that.
     fn lose_memory(&mut self, machine: usize) -> Option<Key> {
+        if self.machines[machine].durability == Some(Durability::Always) {
+            return None;
+        }
         self.doubt_handovers();
         let others = memories(&self.machines, machine);
         self.model.lost_what_nobody_keeps(&others)
@@ -247,7 +250,7 @@ impl World {
         self.check_handed_over(machine, is_handed_over, lost);
     }
 
-    /// A node that keeps everything in memory has left cleanly, and will come back.
+    /// A node has left cleanly, and will come back: what its disk did not take is gone.
     pub(super) fn forget_memory(&mut self, machine: usize, is_handed_over: bool) {
         let lost = self.lose_memory(machine);
         self.check_handed_over(machine, is_handed_over, lost);
@@ -266,12 +269,13 @@ impl World {
     }
 }
 
-/// What the nodes hold that keep everything in memory only, but for this one.
+/// What the other nodes hold, be it in memory only. What those hold that promise no more than their disks
+/// keep does not count: nobody is told when they lose it.
 fn memories(machines: &[Machine], but: usize) -> Vec<&State> {
     let others = machines
         .iter()
         .enumerate()
-        .filter(|&(number, it)| number != but && it.durability.is_none());
+        .filter(|&(number, it)| number != but && it.durability != Some(Durability::Always));
     others.filter_map(|(_, it)| Some(&*it.node.as_ref()?.state)).collect()
 }
 

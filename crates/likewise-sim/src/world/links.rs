@@ -6,7 +6,7 @@ use likewise_replica::backoff::Backoff;
 use likewise_replica::input::Input;
 use likewise_replica::member::{LinkId, NodeId, Peer};
 
-use super::wires::{End, Frame, Wire};
+use super::wires::{End, Frame, HELD_BACK, Wire};
 use super::{Happening, World};
 use crate::machine::{Dial, Stage, WireEnd};
 
@@ -66,6 +66,9 @@ impl World {
     /// Tries to open a link.
     pub(super) fn dial(&mut self, machine: usize, life: u64, member: NodeId, attempt: u64) {
         let it = &mut self.machines[machine];
+        if it.is_paused() {
+            return self.after(HELD_BACK, Happening::Dial { machine, life, member, attempt });
+        }
         let Some(node) = it.node.as_mut().filter(|_| it.life == life) else { return };
         let Some(dial) = node.dials.get_mut(&member) else { return };
         let is_meant =
@@ -98,6 +101,9 @@ impl World {
     /// What came of it.
     pub(super) fn dialled(&mut self, machine: usize, life: u64, member: NodeId, attempt: u64) {
         let it = &self.machines[machine];
+        if it.is_paused() {
+            return self.after(HELD_BACK, Happening::Dialled { machine, life, member, attempt });
+        }
         let Some(node) = it.node.as_ref().filter(|_| it.life == life) else { return };
         let Some(dial) = node.dials.get(&member) else { return };
         if dial.attempt != attempt || dial.stage != Stage::Trying {
@@ -135,19 +141,31 @@ impl World {
         };
         self.wires.insert(wire, Wire { ends: [end(0), end(1)] });
         self.watch_wire(wire);
-        self.replace_incoming(sides[1].0, sides[0].1.node);
+        let old = self.incoming(sides[1].0, sides[0].1.node);
+        // A task ends the old one: before the new one is there, or after.
+        let is_early = self.chance.is(0.5);
+        if is_early {
+            self.replace(old);
+        }
         for side in [0, 1] {
             let (machine, peer) = (sides[side].0, sides[1 - side].1.clone());
             self.opened(machine, WireEnd { wire, side }, links[side], peer);
         }
+        if !is_early {
+            self.replace(old);
+        }
     }
 
-    /// The peer opens a new link because the old one is no good.
-    fn replace_incoming(&mut self, machine: usize, peer: NodeId) {
+    /// The link that this peer has opened to the machine.
+    fn incoming(&self, machine: usize, peer: NodeId) -> Option<WireEnd> {
         let node = self.machines[machine].node.as_ref().expect("it has answered");
-        let old = node.links.values().copied().find(|end| {
+        node.links.values().copied().find(|end| {
             end.side == 1 && self.wires.get(&end.wire).is_some_and(|it| it.ends[1].peer == peer)
-        });
+        })
+    }
+
+    /// A peer opens a new link because the old one is no good.
+    fn replace(&mut self, old: Option<WireEnd>) {
         if let Some(old) = old {
             self.close_end(old, "the peer has opened another one");
         }

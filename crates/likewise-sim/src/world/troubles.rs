@@ -23,6 +23,7 @@ pub(super) enum Ending {
     Storm(usize),
     Mute(usize),
     DiskFull(usize),
+    NoDescriptors(usize),
     SlowDisk(usize),
     BrokenDisk(usize),
     Image { machine: usize, down: Duration },
@@ -100,7 +101,15 @@ impl World {
                 self.machines[machine].set_disk_faults(|faults| faults.bytes_max = Some(0));
                 self.lasts(lasts, Ending::DiskFull(machine))
             }
-            Fault::SyncFails { machine } => self.break_disk(machine, |it| it.sync = true),
+            Fault::NoDescriptors { machine, lasts } => {
+                self.machines[machine].set_disk_faults(|faults| faults.descriptors = true);
+                let has_disk = self.machines[machine].durability.is_some();
+                self.lasts(lasts, Ending::NoDescriptors(machine)) && has_disk
+            }
+            Fault::SyncFails { machine } => self.break_disk(machine, |it| {
+                it.sync = true;
+                it.sync_folder = true;
+            }),
             Fault::WriteFails { machine } => self.break_disk(machine, |it| it.write = true),
             Fault::SlowDisk { machine, sync, lasts } => {
                 self.machines[machine].slow_sync = Some(sync);
@@ -276,8 +285,12 @@ impl World {
             Ending::DiskFull(machine) => {
                 self.machines[machine].set_disk_faults(|faults| faults.bytes_max = None);
             }
+            Ending::NoDescriptors(machine) => {
+                self.machines[machine].set_disk_faults(|faults| faults.descriptors = false);
+            }
             Ending::BrokenDisk(machine) => self.machines[machine].set_disk_faults(|faults| {
                 faults.sync = false;
+                faults.sync_folder = false;
                 faults.write = false;
             }),
             Ending::SlowDisk(machine) => self.machines[machine].slow_sync = None,

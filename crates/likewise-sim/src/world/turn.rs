@@ -81,12 +81,14 @@ impl World {
 
     fn take(&mut self, machine: usize, input: Input, local: Duration) {
         let Some(node) = &mut self.machines[machine].node else { return };
-        if let Input::Received { link, message } = &input {
-            if !node.links.contains_key(link) {
-                return;
+        match &input {
+            // Those before the end of a link are heard, though it may have been closed on this side.
+            Input::Received { link, message } => {
+                let (link, message) = (*link, message.clone());
+                self.note_received(machine, link, &message);
             }
-            let (link, message) = (*link, message.clone());
-            self.note_received(machine, link, &message);
+            Input::LinkClosed { link } => node.frames.retain(|(of, _), _| of != link),
+            _ => {}
         }
         let node = self.machines[machine].node.as_mut().expect("it runs");
         node.replica.handle(input, local);
@@ -267,9 +269,7 @@ impl World {
         }
         match leaving.back_after {
             Some(wait) => {
-                if self.machines[machine].durability.is_none() {
-                    self.forget_memory(machine, leaving.is_flushed);
-                }
+                self.forget_memory(machine, leaving.is_flushed);
                 let life = self.machines[machine].life;
                 self.after(wait, Happening::Start { machine, life });
             }

@@ -19,8 +19,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(6);
 /// Inputs that wait for a node. What comes on its wires waits outside then.
 const INBOX_MAX: usize = 256;
 
-/// How long a frame waits where its node is paused or full.
-const HELD_BACK: Duration = Duration::from_millis(10);
+/// How long what is for a node that is paused or full waits until it is tried again.
+pub(super) const HELD_BACK: Duration = Duration::from_millis(10);
 
 /// What travels.
 pub(super) enum Frame {
