@@ -147,6 +147,31 @@ const MISTAKES: &[Mistake] = &[
             out.file.sync().map_err(failed)?;
         }"#,
     },
+    Mistake {
+        name: "a second stream of slots does not say that it begins",
+        found_by: &["what a node holds", "honest nodes understand", "all become equal"],
+        file: "likewise-replica/src/outbox.rs",
+        right: "if self.stream.is_none() {",
+        wrong: r#"if self.stream.is_none()
+                        && !crate::mistake("a second stream of slots does not say that it begins") {"#,
+    },
+    Mistake {
+        name: "each chunk names all of its users",
+        found_by: &["what a node holds", "honest nodes understand", "recovery", "what was durable"],
+        file: "likewise-state/src/chunk.rs",
+        right: "let mut reader = Reader::versioned(chunk, VERSION)?;",
+        wrong: r#"let mut reader = Reader::versioned(chunk, VERSION)?;
+        if crate::mistake("each chunk names all of its users") {
+            self.users.clear();
+        }"#,
+    },
+    Mistake {
+        name: "no repair after a stall",
+        found_by: &["all become equal"],
+        file: "likewise-replica/src/replica.rs",
+        right: "self.peers.writable = true;",
+        wrong: r#"self.peers.writable = !crate::mistake("no repair after a stall");"#,
+    },
 ];
 
 #[test]
