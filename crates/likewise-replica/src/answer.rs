@@ -46,7 +46,7 @@ impl Peers {
         if self.state.root_digest() == root {
             let node = self.links[&link].peer.node;
             if let Some(mailed) = self.mailed.get_mut(&node) {
-                mailed.owes = false;
+                mailed.owes = 0;
             }
             let settled = self.is_settled();
             return self.send(link, &Message::Same { settled });

@@ -124,6 +124,10 @@ pub const SYMBOLS_MAX: usize = 65_536;
 /// up where no round found the states equal: marks are short, and one round may miss some slots.
 pub const ROUNDS_TO_BE_READY: u32 = 2;
 
+/// Rounds that find everything before a peer that never was found equal counts as lacking nothing. Marks are a
+/// byte long: one round overlooks a slot that differs once in 256 times, three once in 16 million.
+pub const ROUNDS_TO_OWE_NOTHING: u32 = 3;
+
 /// How long the node with the greater id waits after a link has opened before it compares states: the
 /// other one does so at once, and then there is nothing left to find.
 pub const REPAIR_YIELD: Duration = Duration::from_secs(1);

@@ -12,8 +12,8 @@ use likewise_state::state::State;
 
 use crate::answer::Answering;
 use crate::limits::{
-    Bounds, FILLING_REST, PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, STATUS_INTERVAL, TICK_A_MEMBER,
-    TICK_MAX, TICK_MIN,
+    Bounds, FILLING_REST, PEERS_MAX, REPAIR_INTERVAL, REPAIR_YIELD, ROUNDS_TO_OWE_NOTHING,
+    STATUS_INTERVAL, TICK_A_MEMBER, TICK_MAX, TICK_MIN,
 };
 use crate::member::{Direction, LinkId, NodeId, Peer};
 use crate::message::Message;
@@ -66,8 +66,8 @@ pub(crate) struct Mailed {
     pub(crate) link: LinkId,
     pub(crate) outbox: Outbox,
     pub(crate) overflows: u64,
-    /// Whether it may lack something that is in no outbox, until a repair has looked.
-    pub(crate) owes: bool,
+    /// Rounds of repair until it is sure that it lacks nothing but what is in its outbox.
+    pub(crate) owes: u32,
     /// Whether it said that it is settled, when states were last compared.
     pub(crate) settled: Option<bool>,
     /// How long it is left alone because it said that it is busy.
@@ -154,7 +154,7 @@ impl Mailed {
     pub(crate) fn push(&mut self, place: Place, now: Duration, figures: &mut RepairFigures) {
         if !self.outbox.push(place, now) {
             self.overflows += 1;
-            self.owes = true;
+            self.owes = ROUNDS_TO_OWE_NOTHING;
             self.repair_due = Some(now);
             figures.overflows += 1;
         }
@@ -203,7 +203,7 @@ impl Peers {
                 link,
                 outbox: Outbox::new(self.bounds),
                 overflows: 0,
-                owes: true,
+                owes: ROUNDS_TO_OWE_NOTHING,
                 settled: None,
                 busy_rest: Duration::ZERO,
                 repair_due: Some(self.now + patience),
@@ -399,7 +399,7 @@ impl Peers {
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
-        self.mailed.values().all(|mailed| mailed.outbox.is_empty() && !mailed.owes)
+        self.mailed.values().all(|mailed| mailed.outbox.is_empty() && mailed.owes == 0)
     }
 
     /// A time between three and five quarters of the usual one: nodes that started together drift apart.

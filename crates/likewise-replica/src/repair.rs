@@ -24,7 +24,7 @@ use likewise_state::state::State;
 use crate::gather::Gathered;
 use crate::limits::{
     REPAIR_AGAIN, REPAIR_CHECK, REPAIR_INTERVAL, REPAIR_LOOKS_MAX, REPAIR_PATIENCE,
-    ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    ROUNDS_TO_BE_READY, ROUNDS_TO_OWE_NOTHING, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -188,7 +188,10 @@ impl Peers {
             (Stage::Comparing, Message::Same { settled }) => {
                 self.figures.same += 1;
                 self.caught_up |= settled;
-                self.owes_nothing_to(repair.node);
+                self.looked_through(repair.node);
+                if let Some(mailed) = self.mailed.get_mut(&repair.node) {
+                    mailed.owes = 0;
+                }
                 self.heard_whether_settled(&mut repair, settled);
                 if !self.caught_up {
                     self.repair_again(&repair, REPAIR_AGAIN);
@@ -253,7 +256,7 @@ impl Peers {
         repair.looks += 1;
         if differing.is_empty() {
             self.figures.same += 1;
-            self.owes_nothing_to(repair.node);
+            self.looked_through(repair.node);
             if !self.caught_up {
                 return self.repaired_before_ready(&repair);
             }
@@ -327,7 +330,7 @@ impl Peers {
     /// All batches are through: what was found is on its way.
     fn repaired(&mut self, repair: &Repair) {
         self.figures.mended += 1;
-        self.owes_nothing_to(repair.node);
+        self.looked_through(repair.node);
         if self.caught_up {
             return self.check(repair);
         }
@@ -359,17 +362,23 @@ impl Peers {
         }
     }
 
-    /// What a peer lacks has been found, and is in its outbox.
-    fn owes_nothing_to(&mut self, node: NodeId) {
-        // If the outbox could not hold all of it, the next round has been set already.
+    /// A round is over, and what it found that a peer lacks is in its outbox.
+    fn looked_through(&mut self, node: NodeId) {
         let Some(mailed) = self.mailed.get_mut(&node) else { return };
         mailed.busy_rest = Duration::ZERO;
-        mailed.owes &= mailed.repair_due.is_some();
+        // If the outbox could not hold all of it, the next round has been set already.
+        if mailed.repair_due.is_none() {
+            mailed.owes = mailed.owes.saturating_sub(1);
+        }
     }
 
-    /// The next round shows whether this one has seen everything: soon, where nothing else is going on.
+    /// The next round shows whether this one has seen everything: soon, where that matters, or where nothing
+    /// else is going on.
     fn check(&mut self, repair: &Repair) {
-        if repair.is_quiet {
+        let owes = self.mailed.get(&repair.node).is_some_and(|mailed| mailed.owes > 0);
+        if owes {
+            self.repair_again(repair, REPAIR_AGAIN);
+        } else if repair.is_quiet {
             self.repair_again(repair, REPAIR_CHECK);
         }
     }
@@ -391,7 +400,7 @@ impl Peers {
             let first = chance % places.len();
             places.rotate_left(first);
             places.truncate(room);
-            mailed.owes = true;
+            mailed.owes = ROUNDS_TO_OWE_NOTHING;
             mailed.repair_due = Some(self.now + REPAIR_AGAIN);
         }
         self.figures.entries_sent += places.len() as u64;
