@@ -90,11 +90,11 @@ impl World {
                 self.network.mute(machine, true);
                 self.lasts(lasts, Ending::Mute(machine))
             }
-            ref of_disk_or_members => self.strike_disk_or_members(of_disk_or_members),
+            ref of_a_disk => self.strike_disk(of_a_disk),
         }
     }
 
-    fn strike_disk_or_members(&mut self, fault: &Fault) -> bool {
+    fn strike_disk(&mut self, fault: &Fault) -> bool {
         match *fault {
             Fault::DiskFull { machine, lasts } => {
                 // What is there stays, and nothing can be added.
@@ -115,19 +115,13 @@ impl World {
                 self.machines[machine].slow_sync = Some(sync);
                 self.lasts(lasts, Ending::SlowDisk(machine))
             }
-            Fault::Add { paused } => {
-                if self.machines.len() >= MACHINES_MAX {
-                    return false;
-                }
-                let durability = self.options.durability[0];
-                let machine = self.add_machine(durability);
-                self.after(Duration::ZERO, Happening::Start { machine, life: 0 });
-                if paused {
-                    self.machines[machine].pauses += 1;
-                    self.after(Duration::from_secs(3), Happening::End(Ending::Pause(machine)));
-                }
-                true
-            }
+            ref of_members => self.strike_members(of_members),
+        }
+    }
+
+    fn strike_members(&mut self, fault: &Fault) -> bool {
+        match *fault {
+            Fault::Add { paused } => self.add(paused),
             Fault::Remove { machine } => {
                 self.may_lose(machine) && {
                     self.leave(machine, None);
@@ -152,30 +146,50 @@ impl World {
                     world.machines[machine].address = to;
                 })
             }
-            Fault::Swap { one, other, down } => {
-                let runs = |machine: usize| self.machines[machine].node.is_some();
-                if one == other || !runs(one) || !runs(other) {
-                    return false;
-                }
-                self.strike_running(one, down, |world| world.kill(one));
-                self.strike_running(other, down, |world| world.kill(other));
-                let address = self.machines[one].address;
-                self.machines[one].address = self.machines[other].address;
-                self.machines[other].address = address;
-                true
-            }
+            Fault::Swap { one, other, down } => self.swap(one, other, down),
             Fault::Forget { machine } => self.forget_gone(machine),
             Fault::Burst { machine, requests } => {
-                let client = self.chance.below(self.clients.len());
-                for _ in 0..requests {
-                    let operation = self.clients[client].new_operation(&mut self.model);
-                    // Nobody waits for these.
-                    self.clients[client].operations[operation].is_done = true;
-                    self.after(Duration::ZERO, Happening::Request { client, operation, machine });
-                }
+                self.burst(machine, requests);
                 true
             }
             _ => unreachable!("the others are struck before"),
+        }
+    }
+
+    fn add(&mut self, paused: bool) -> bool {
+        if self.machines.len() >= MACHINES_MAX {
+            return false;
+        }
+        let durability = self.options.durability[0];
+        let machine = self.add_machine(durability);
+        self.after(Duration::ZERO, Happening::Start { machine, life: 0 });
+        if paused {
+            self.machines[machine].pauses += 1;
+            self.after(Duration::from_secs(3), Happening::End(Ending::Pause(machine)));
+        }
+        true
+    }
+
+    fn swap(&mut self, one: usize, other: usize, down: Duration) -> bool {
+        let runs = |machine: usize| self.machines[machine].node.is_some();
+        if one == other || !runs(one) || !runs(other) {
+            return false;
+        }
+        self.strike_running(one, down, |world| world.kill(one));
+        self.strike_running(other, down, |world| world.kill(other));
+        let address = self.machines[one].address;
+        self.machines[one].address = self.machines[other].address;
+        self.machines[other].address = address;
+        true
+    }
+
+    fn burst(&mut self, machine: usize, requests: usize) {
+        let client = self.chance.below(self.clients.len());
+        for _ in 0..requests {
+            let operation = self.clients[client].new_operation(&mut self.model);
+            // Nobody waits for these.
+            self.clients[client].operations[operation].is_done = true;
+            self.after(Duration::ZERO, Happening::Request { client, operation, machine });
         }
     }
 
