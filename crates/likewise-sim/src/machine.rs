@@ -113,6 +113,9 @@ pub(crate) struct Leaving {
     pub(crate) until: Duration,
     /// Whether all peers hold everything.
     pub(crate) is_flushed: bool,
+    /// Whether anybody has lost anything meanwhile: whom it was handed to, or whom it came from before the
+    /// others had it. Then the leave promises nothing.
+    pub(crate) is_doubted: bool,
     /// When it comes back; never, where the machine is taken away.
     pub(crate) back_after: Option<Duration>,
 }

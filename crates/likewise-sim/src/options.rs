@@ -15,6 +15,9 @@ use crate::chance::Chance;
 use crate::schedule::Kind;
 
 /// The part of runs with so many users, with such names, that a snapshot and whole slots take more than one
+/// Entries that a frame of a crowd holds at least: one at a time they take minutes.
+const CROWD_FRAME: usize = 16;
+
 /// chunk (64 KiB), and requests of many writes fit nevertheless.
 const CROWDED: f64 = 0.04;
 const CROWD: usize = 200;
@@ -99,6 +102,7 @@ impl Options {
             // To mend two of a thousand entries a time, and to read one a turn for it, takes for ever.
             bounds.outbox_entries = bounds.outbox_entries.max(CROWD);
             bounds.gather_piece = bounds.gather_piece.max(CROWD);
+            bounds.frame_entries = bounds.frame_entries.max(CROWD_FRAME);
         }
         Self {
             seed,

@@ -235,6 +235,7 @@ impl World {
         let nodes = self.machines.iter_mut().filter_map(|machine| machine.node.as_mut());
         for leaving in nodes.filter_map(|node| node.leaving.as_mut()) {
             leaving.is_flushed = false;
+            leaving.is_doubted = true;
         }
     }
 

@@ -9,7 +9,7 @@ use likewise_replica::message::Message;
 use likewise_replica::output::Output;
 
 use super::{Happening, World};
-use crate::machine::Node;
+use crate::machine::{Leaving, Node};
 use crate::model::Lengths;
 use crate::storage::{Told, Work};
 
@@ -215,8 +215,8 @@ impl World {
         let Some(node) = &mut self.machines[machine].node else { return };
         if node.leaving.is_none() {
             let until = local + FLUSH_TIME;
-            let leaving = crate::machine::Leaving { until, is_flushed: false, back_after };
-            node.leaving = Some(leaving);
+            let (is_flushed, is_doubted) = (false, false);
+            node.leaving = Some(Leaving { until, is_flushed, is_doubted, back_after });
             self.say(machine, "leaving", 0, || "asked to leave".to_owned());
             self.set_turn(machine);
         }
@@ -244,7 +244,7 @@ impl World {
         let has_peers = node.replica.peers().iter().any(|peer| peer.mailed);
         let is_flushed = has_peers && node.replica.is_flushed();
         if is_flushed || local >= leaving.until {
-            leaving.is_flushed = is_flushed && peers_live;
+            leaving.is_flushed = is_flushed && peers_live && !leaving.is_doubted;
             leaving.until = Duration::ZERO;
             node.membership.leave(local);
             self.say(machine, "leaves", u64::from(is_flushed), || {
