@@ -32,8 +32,8 @@ const TIMERS_MAX: usize = 10;
 /// Timers that one member more may make, most of them those of suspicions that it has refuted.
 const TIMERS_OF_ONE_MAX: usize = 10;
 
-/// Bytes that one frame of a peer, taken in at the bound, can add to what is gathered.
-const FRAME_BYTES_MAX: usize = 256 << 10;
+/// Bytes of an entry beside the padding of its two names.
+const ENTRY_BYTES_MAX: usize = 40;
 
 impl World {
     /// Mends everything, and waits.
@@ -188,7 +188,10 @@ impl World {
         let Some(node) = &self.machines[machine].node else { return };
         let (bounds, backlog) = (&self.options.bounds, node.replica.backlog());
         let frames = backlog.links * bounds.frames_in_flight;
-        let gathered = bounds.gathered_bytes.max(bounds.gathered_bytes_of_peers + FRAME_BYTES_MAX);
+        // One frame is taken in at the bound, and it can hold everything that there is.
+        let entries = self.options.posts * self.options.users.max(self.options.clients);
+        let everything = entries * (2 * self.options.padding + ENTRY_BYTES_MAX);
+        let gathered = bounds.gathered_bytes.max(bounds.gathered_bytes_of_peers + everything);
         let known = node.membership.members().count();
         let checks = [
             ("timers", node.membership.timers(), TIMERS_MAX + known * TIMERS_OF_ONE_MAX),
