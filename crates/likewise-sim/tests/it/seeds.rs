@@ -15,7 +15,9 @@ const FOUND: &[(u64, &str)] = &[
     (114, "the same"),
     (163, "a node that renewed itself did not notice that its only peer had died"),
     (539, "frames of links that were gone went on waiting for the disk"),
-    (964, "a refuted suspicion ended in the death of the suspect"),
+    (964, "two nodes that renewed themselves at once took each other for dead once more"),
+    (12_131, "two nodes that left at once answered each other's packets for ever"),
+    (326_438, "one round that overlooked a slot was taken for proof that a peer holds everything"),
 ];
 
 /// Other seeds, from 1 on.
