@@ -81,14 +81,15 @@ const MISTAKES: &[Mistake] = &[
             Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),"#,
     },
     Mistake {
-        name: "what overflows is forgotten",
-        found_by: &["whoever leaves cleanly"],
+        name: "nothing is repaired after an overflow",
+        found_by: &["all become equal"],
         file: "likewise-replica/src/peers.rs",
-        right: "self.owes = true;\n            self.repair_due = Some(now);",
-        wrong: r#"if !crate::mistake("what overflows is forgotten") {
-                self.owes = true;
-                self.repair_due = Some(now);
-            }"#,
+        right: "if !self.writable || self.filled_until().is_some() {",
+        wrong: r#"let forgets = crate::mistake("nothing is repaired after an overflow");
+        if forgets && self.figures.overflows > 0 {
+            return;
+        }
+        if !self.writable || self.filled_until().is_some() {"#,
     },
     Mistake {
         name: "only roots are compared",
