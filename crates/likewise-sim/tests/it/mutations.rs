@@ -87,6 +87,8 @@ const MISTAKES: &[Mistake] = &[
         right: "if !self.writable || self.filled_until().is_some() {",
         wrong: r#"let forgets = crate::mistake("nothing is repaired after an overflow");
         if forgets && self.figures.overflows > 0 {
+            self.mailed.values_mut().for_each(|mailed| mailed.repair_due = None);
+            self.next_repair = self.now + REPAIR_INTERVAL;
             return;
         }
         if !self.writable || self.filled_until().is_some() {"#,
