@@ -29,6 +29,12 @@ impl Chance {
         self.0.random()
     }
 
+    /// Any sixteen bytes.
+    pub fn bytes(&mut self) -> [u8; 16] {
+        let (low, high) = (self.number(), self.number());
+        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+    }
+
     /// A number of the range, which must not be empty.
     pub fn of(&mut self, range: Range<u64>) -> u64 {
         self.0.random_range(range)

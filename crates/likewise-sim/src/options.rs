@@ -15,14 +15,14 @@ use crate::chance::Chance;
 use crate::schedule::Kind;
 
 /// The part of runs with so many users, with such names, that a snapshot and whole slots take more than one
-/// Entries that a frame of a crowd holds at least: one at a time they take minutes.
-const CROWD_FRAME: usize = 16;
-
 /// chunk (64 KiB), and requests of many writes fit nevertheless.
 const CROWDED: f64 = 0.04;
 const CROWD: usize = 200;
 const CROWD_PADDING: usize = 440;
 const CROWD_BYTES: usize = 64 << 10;
+
+/// Entries that a frame of a crowd holds at least: one at a time they take minutes.
+const CROWD_FRAME: usize = 16;
 
 /// What kind of run it is.
 #[derive(Clone, Debug)]

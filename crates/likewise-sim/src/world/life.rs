@@ -41,16 +41,13 @@ impl World {
 
     /// A state with the cluster's key, and one of its own.
     pub(super) fn empty_state(&mut self) -> State {
-        let table = [self.chance.number().to_le_bytes(), self.chance.number().to_le_bytes()];
-        let table = TableKey::new(table.concat().try_into().expect("it is as long"));
-        State::new(Keys { digest: DIGEST_KEY, table })
+        State::new(Keys { digest: DIGEST_KEY, table: TableKey::new(self.chance.bytes()) })
     }
 
     /// Opens what is on a disk. `None` where the disk takes nothing at present.
     fn open(&mut self, machine: usize) -> Option<Found> {
         let state = Arc::new(self.empty_state());
-        let store = [self.chance.number().to_le_bytes(), self.chance.number().to_le_bytes()];
-        let store: [u8; 16] = store.concat().try_into().expect("it is as long");
+        let store = self.chance.bytes();
         let Machine { disk, durability, .. } = &self.machines[machine];
         let Some(durability) = *durability else {
             return Some(Found { state, storage: None, store, incarnation: 1 });

@@ -84,8 +84,7 @@ impl World {
         match &input {
             // Those before the end of a link are heard, though it may have been closed on this side.
             Input::Received { link, message } => {
-                let (link, message) = (*link, message.clone());
-                self.note_received(machine, link, &message);
+                self.note_received(machine, *link, message);
             }
             Input::LinkClosed { link } => node.frames.retain(|(of, _), _| of != link),
             _ => {}

@@ -154,7 +154,6 @@ impl World {
             return;
         }
         let (machine, peer) = (known.ends[end.side].machine, known.ends[end.side].peer);
-        let why = why.to_owned();
         self.say(machine, "close", end.wire, || format!("wire {} to {peer}: {why}", end.wire));
         self.end_closes(end);
         self.end_is_gone(end, true);
