@@ -44,10 +44,7 @@ impl Peers {
         theirs: &[u8; GROUPS],
     ) {
         if self.state.root_digest() == root {
-            let node = self.links[&link].peer.node;
-            if let Some(mailed) = self.mailed.get_mut(&node) {
-                mailed.owes = 0;
-            }
+            self.found_equal(self.links[&link].peer.node);
             let settled = self.is_settled();
             return self.send(link, &Message::Same { settled });
         }

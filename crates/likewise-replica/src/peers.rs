@@ -154,10 +154,15 @@ impl Mailed {
     pub(crate) fn push(&mut self, place: Place, now: Duration, figures: &mut RepairFigures) {
         if !self.outbox.push(place, now) {
             self.overflows += 1;
-            self.owes = ROUNDS_TO_OWE_NOTHING;
-            self.repair_due = Some(now);
+            self.lacks_something(now);
             figures.overflows += 1;
         }
+    }
+
+    /// It lacks something that is in no outbox: states are to be compared, at this time.
+    pub(crate) fn lacks_something(&mut self, at: Duration) {
+        self.owes = ROUNDS_TO_OWE_NOTHING;
+        self.repair_due = Some(at);
     }
 }
 
@@ -353,6 +358,13 @@ impl Peers {
     pub(crate) fn is_filled_by_another(&self, node: NodeId) -> bool {
         let by = self.filling.filter(|_| self.filled_until().is_some());
         by.is_some_and(|(by, _)| by != node)
+    }
+
+    /// A peer's state has been found equal to this one.
+    pub(crate) fn found_equal(&mut self, node: NodeId) {
+        if let Some(mailed) = self.mailed.get_mut(&node) {
+            mailed.owes = 0;
+        }
     }
 
     fn begin_due_repair(&mut self) {

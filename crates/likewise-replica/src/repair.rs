@@ -24,7 +24,7 @@ use likewise_state::state::State;
 use crate::gather::Gathered;
 use crate::limits::{
     REPAIR_AGAIN, REPAIR_CHECK, REPAIR_INTERVAL, REPAIR_LOOKS_MAX, REPAIR_PATIENCE,
-    ROUNDS_TO_BE_READY, ROUNDS_TO_OWE_NOTHING, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
+    ROUNDS_TO_BE_READY, SYMBOLS_A_DIFFERENCE, SYMBOLS_FIRST, SYMBOLS_MAX,
 };
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
@@ -189,9 +189,7 @@ impl Peers {
                 self.figures.same += 1;
                 self.caught_up |= settled;
                 self.looked_through(repair.node);
-                if let Some(mailed) = self.mailed.get_mut(&repair.node) {
-                    mailed.owes = 0;
-                }
+                self.found_equal(repair.node);
                 self.heard_whether_settled(&mut repair, settled);
                 if !self.caught_up {
                     self.repair_again(&repair, REPAIR_AGAIN);
@@ -400,8 +398,7 @@ impl Peers {
             let first = chance % places.len();
             places.rotate_left(first);
             places.truncate(room);
-            mailed.owes = ROUNDS_TO_OWE_NOTHING;
-            mailed.repair_due = Some(self.now + REPAIR_AGAIN);
+            mailed.lacks_something(self.now + REPAIR_AGAIN);
         }
         self.figures.entries_sent += places.len() as u64;
         for place in places {
