@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use likewise_sim::options::Options;
 use likewise_sim::run::{Sum, Which, run, shrink};
 use likewise_sim::trace::Trace;
 use likewise_sim::world::Failure;
@@ -23,11 +25,11 @@ struct Arguments {
     seed: Option<u64>,
 
     /// Of the seed's faults only these, by number: 0,3,7, or none
-    #[arg(long, requires = "seed")]
-    only: Option<String>,
+    #[arg(long, requires = "seed", value_parser = numbers)]
+    only: Option<Numbers>,
 
-    /// Leave these out of the run: loss,duplicates,...
-    #[arg(long, requires = "seed", value_delimiter = ',')]
+    /// Leave these out of the run
+    #[arg(long, requires = "seed", value_delimiter = ',', value_parser = names())]
     without: Vec<String>,
 
     /// Print what the run is made of and what came of it, and no lines
@@ -51,6 +53,24 @@ struct Arguments {
     no_shrink: bool,
 }
 
+/// Faults by number.
+#[derive(Clone)]
+struct Numbers(Vec<usize>);
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    if text == "none" {
+        return Ok(Numbers(Vec::new()));
+    }
+    let parse = |number: &str| {
+        number.parse().map_err(|_| format!("{number:?} is no number: say 0,3,7, or none"))
+    };
+    text.split(',').map(parse).collect::<Result<_, _>>().map(Numbers)
+}
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Options::CALMS.iter().map(|(name, _)| *name))
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_good = match (arguments.seed, arguments.runs) {
@@ -70,10 +90,7 @@ fn say(line: &str) {
 }
 
 fn one(seed: u64, arguments: &Arguments) -> bool {
-    let only = arguments
-        .only
-        .as_ref()
-        .map(|only| only.split(',').filter_map(|number| number.trim().parse().ok()).collect());
+    let only = arguments.only.clone().map(|Numbers(only)| only);
     let which = Which { seed, only, without: arguments.without.clone() };
     describe(&which);
     let trace = if arguments.quiet { Trace::silent() } else { Trace::printing(say) };

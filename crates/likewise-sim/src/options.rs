@@ -151,10 +151,14 @@ impl Options {
         ("all-but-two-machines", |it| it.machines = it.machines.min(2)),
     ];
 
-    /// Leaves something out. False where there is nothing of that name.
-    pub fn calm(&mut self, name: &str) -> bool {
+    /// Leaves something out.
+    ///
+    /// # Panics
+    /// Where there is nothing of that name.
+    pub fn calm(&mut self, name: &str) {
         let found = Self::CALMS.iter().find(|(known, _)| *known == name);
-        found.map(|(_, calm)| calm(self)).is_some()
+        let (_, calm) = found.unwrap_or_else(|| panic!("there is no {name:?} to leave out"));
+        calm(self);
     }
 }
 
