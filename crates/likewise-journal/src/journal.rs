@@ -109,8 +109,9 @@ impl<D: Disk> Journal<D> {
     /// are skipped, and without any other nothing is written.
     ///
     /// # Errors
-    /// [`JournalError::NoSpace`], [`JournalError::NoDescriptor`]: nothing happened, try again later. [`JournalError::Poisoned`]: it
-    /// may or may not be found at the next start, and nothing more is taken until then.
+    /// [`JournalError::NoSpace`], [`JournalError::NoDescriptor`]: nothing happened, try again later.
+    /// [`JournalError::Poisoned`]: it may or may not be found at the next start, and nothing more is taken
+    /// until then.
     /// [`JournalError::RecordTooLarge`]: nothing happened, and trying again is useless.
     pub fn commit<'a>(
         &mut self,

@@ -104,7 +104,8 @@ impl Storage {
                 }
                 // It is due again after the next commit.
                 Err(error) if error.can_pass() => {}
-                Err(_) => self.has_failed = true,
+                // The journal takes nothing more: the next thing that is asked of it tells.
+                Err(_) => begun.push((Work::Sync, Duration::ZERO)),
             }
         }
         begun

@@ -1,6 +1,7 @@
 //! Repair: two states that differ, by anything, become equal, and equal ones cost next to nothing.
 
 use likewise_replica::limits::{Bounds, REPAIR_AGAIN, REPAIR_INTERVAL};
+use likewise_state::id::PostId;
 
 use super::cluster::Cluster;
 use super::*;
@@ -106,6 +107,31 @@ fn what_the_peer_has_something_newer_of_does_not_take_all_the_room() {
     let took = cluster.run_until_equal();
     assert!(took < 6 * REPAIR_AGAIN, "{took:?}");
     cluster.assert_equal();
+}
+
+#[test]
+fn slots_that_grow_during_a_repair_are_asked_for_in_smaller_batches() {
+    const BATCH: usize = 70;
+    let bounds = Bounds { batch_entries: BATCH, ..Bounds::default() };
+    let mut cluster = Cluster::with_bounds(2, bounds);
+    let state = cluster.nodes[0].state.clone();
+    let slot = |post: &usize| state.slot(PostId::new(&format!("post-{post}")).unwrap());
+    let mut posts = [1, 2, 3];
+    posts.sort_by_key(slot);
+    let [first, second, third] = posts;
+    assert!(slot(&first) < slot(&second) && slot(&second) < slot(&third));
+    for node in [0, 1] {
+        // A batch for itself, and then two slots that share one.
+        (0..BATCH - node).for_each(|user| cluster.recover(node, first, user));
+        [second, third].into_iter().for_each(|post| cluster.recover(node, post, node));
+    }
+    cluster.connect(0, 1);
+    cluster.run_until("in the first batch", |cluster| cluster.questions == 2);
+    for (node, post) in [(0, second), (0, third), (1, second), (1, third)] {
+        (0..3 * BATCH).for_each(|user| cluster.recover(node, post, 10 + user));
+    }
+    cluster.run_until_equal();
+    assert!(cluster.closed.is_empty(), "{:?}", cluster.closed);
 }
 
 #[test]

@@ -156,15 +156,21 @@ impl World {
             self.fail("nobody dies in peace", "a member was taken for dead while all was well");
         }
         let running: Vec<usize> = self.running().collect();
+        let mut roots = BTreeSet::new();
         for &machine in &running {
             let state = self.machines[machine].node.as_ref().map(|node| node.state.clone());
             let Some(state) = state else { continue };
+            // Of all slots: until now only those were looked at that hold anything.
+            roots.insert(state.root_digest().to_bytes());
             let looked = self.model.look(machine, &state);
             self.check("what a node holds", machine, looked);
             let lost = self.model.check_nothing_lost(machine);
             self.check("nothing that was acknowledged is lost", machine, lost);
             let equal = self.model.check_equal(running[0], machine);
             self.check("equal digests mean equal states", machine, equal);
+        }
+        if roots.len() > 1 {
+            self.fail("what is equal stays equal", format!("there are {} roots", roots.len()));
         }
     }
 
