@@ -10,6 +10,7 @@ use likewise_journal::journal::{Journal, Options};
 use likewise_journal::store::StoreId;
 use likewise_state::state::{Keys, State};
 
+use crate::forged::{header, incarnation, record};
 use crate::script::{Script, put_piece};
 use crate::state::{STATE_BYTES, STATE_FACTOR, some_likes};
 use crate::{Bound, Target, assert_says_something};
@@ -209,20 +210,6 @@ fn small_or_any(script: &mut Script<'_>) -> u64 {
     }
 }
 
-/// A header whose checksum fits.
-fn header(magic: &[u8; 8], number: u64, first: u64, second: u64) -> Vec<u8> {
-    let mut bytes = magic.to_vec();
-    bytes.extend_from_slice(&1u64.to_le_bytes());
-    bytes.extend_from_slice(&STORE.0);
-    for number in [number, first, second] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-    bytes.extend_from_slice(&[0; 4]);
-    let sum = crc32c::crc32c(&bytes);
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
-}
-
 /// Records with any payload and any numbers; or what the script has, where it wants no record.
 fn segment(script: &mut Script<'_>, number: u64) -> Vec<u8> {
     let first = small_or_any(script);
@@ -242,30 +229,19 @@ fn segment(script: &mut Script<'_>, number: u64) -> Vec<u8> {
         if flags & 8 != 0 {
             body.extend_from_slice(piece);
         } else {
-            body.extend_from_slice(&record(number, sequence, unsynced, &payload));
+            body.extend_from_slice(&record(STORE, number, sequence, unsynced, &payload));
         }
         sequence = sequence.wrapping_add(1);
     }
     // Zeros behind it, as in a file that is not full.
     body.resize(body.len() + usize::from(size & 0x7f) * 64, 0);
     let second = if size & 0x80 != 0 { script.u64() } else { 64 + body.len() as u64 };
-    [header(b"LIKEJRNL", number, first, second), body].concat()
-}
-
-fn record(number: u64, sequence: u64, unsynced: u32, payload: &[u8]) -> Vec<u8> {
-    let mut body = (payload.len() as u32).to_le_bytes().to_vec();
-    body.extend_from_slice(&sequence.to_le_bytes());
-    body.extend_from_slice(&unsynced.to_le_bytes());
-    let sum = crc32c::crc32c_append(crc32c::crc32c(&STORE.0), &number.to_le_bytes());
-    let sum = crc32c::crc32c_append(crc32c::crc32c_append(sum, &body), payload);
-    let mut bytes = [b"\xf1LKr", &body[..], &sum.to_le_bytes(), payload].concat();
-    bytes.resize(bytes.len().next_multiple_of(8), 0);
-    bytes
+    [header(STORE, b"LIKEJRNL", number, first, second), body].concat()
 }
 
 fn snapshot(script: &mut Script<'_>, number: u64) -> Vec<u8> {
     let (first, second) = (small_or_any(script), small_or_any(script));
-    let mut bytes = header(b"LIKESNAP", number, first, second);
+    let mut bytes = header(STORE, b"LIKESNAP", number, first, second);
     let (mut chunks, mut total) = (0u64, 0u64);
     while let Some(chunk) = script.piece() {
         let place = [number, chunks, chunk.len() as u64].map(u64::to_le_bytes).concat();
@@ -281,11 +257,6 @@ fn snapshot(script: &mut Script<'_>, number: u64) -> Vec<u8> {
     bytes.extend_from_slice(&crc32c::crc32c(&totals).to_le_bytes());
     bytes.extend_from_slice(&totals);
     bytes
-}
-
-fn incarnation(number: u64) -> String {
-    let body = format!("incarnation {number:020}");
-    format!("{body} crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()))
 }
 
 fn store(script: &Script<'_>) -> Vec<u8> {

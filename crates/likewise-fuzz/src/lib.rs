@@ -29,6 +29,9 @@ pub mod settings;
 
 mod script;
 
+#[path = "../../likewise-journal/tests/it/forged.rs"]
+mod forged;
+
 pub use script::MAX_INPUT;
 
 /// A decoder and what may be asked of it.

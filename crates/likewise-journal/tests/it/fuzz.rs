@@ -3,37 +3,12 @@
 use likewise_journal::disk::memory::MemoryDisk;
 use proptest::prelude::*;
 
+use crate::forged::{header, incarnation, record};
 use crate::{STORE, open, refusal, written};
-
-/// A header whose checksum fits, so that the bytes after it are reached.
-fn header(magic: &[u8; 8], number: u64, first: u64, second: u64) -> Vec<u8> {
-    let mut bytes = magic.to_vec();
-    bytes.extend_from_slice(&1u64.to_le_bytes());
-    bytes.extend_from_slice(&STORE.0);
-    for number in [number, first, second] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-    bytes.extend_from_slice(&[0; 4]);
-    let sum = crc32c::crc32c(&bytes);
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
-}
-
-/// A record whose checksum fits, around any payload.
-fn record(sequence: u64, unsynced: u32, payload: &[u8]) -> Vec<u8> {
-    let mut body = (payload.len() as u32).to_le_bytes().to_vec();
-    body.extend_from_slice(&sequence.to_le_bytes());
-    body.extend_from_slice(&unsynced.to_le_bytes());
-    let sum = crc32c::crc32c_append(crc32c::crc32c(&STORE.0), &1u64.to_le_bytes());
-    let sum = crc32c::crc32c_append(crc32c::crc32c_append(sum, &body), payload);
-    let mut bytes = [b"\xf1LKr", &body[..], &sum.to_le_bytes(), payload].concat();
-    bytes.resize(bytes.len().next_multiple_of(8), 0);
-    bytes
-}
 
 fn segment(body: &[u8]) -> MemoryDisk {
     let disk = written(0);
-    let bytes = header(b"LIKEJRNL", 1, 1, 64 + body.len() as u64);
+    let bytes = header(STORE, b"LIKEJRNL", 1, 1, 64 + body.len() as u64);
     disk.put("journal-0000000001.log", &[&bytes, body].concat());
     disk
 }
@@ -42,7 +17,7 @@ fn segment(body: &[u8]) -> MemoryDisk {
 fn the_forged_files_of_this_test_are_read_at_all() {
     let payload = crate::delta(0);
     let payload = [&(payload.as_bytes().len() as u32).to_le_bytes(), payload.as_bytes()].concat();
-    let (_, _, recovery) = open(&segment(&record(1, 0, &payload))).unwrap();
+    let (_, _, recovery) = open(&segment(&record(STORE, 1, 1, 0, &payload))).unwrap();
     assert_eq!((recovery.records, recovery.record_entries), (1, 1));
 }
 
@@ -51,24 +26,23 @@ fn numbers_that_were_never_given_are_refused_though_all_checksums_fit() {
     let end = u64::MAX;
     for (first, second) in [(end, 1), (1, end)] {
         let disk = written(3);
-        disk.put("snapshot-0000000001.snap", &header(b"LIKESNAP", 1, first, second));
+        disk.put("snapshot-0000000001.snap", &header(STORE, b"LIKESNAP", 1, first, second));
         let text = refusal(&disk).1;
         assert!(text.contains("larger than any that was ever given"), "{text}");
     }
     let disk = written(0);
-    disk.put("journal-0000000001.log", &header(b"LIKEJRNL", 1, end, 64));
+    disk.put("journal-0000000001.log", &header(STORE, b"LIKEJRNL", 1, end, 64));
     assert!(refusal(&disk).1.contains("larger than any that was ever given"));
     for number in [end, 1 << 62] {
         let disk = written(0);
-        let line = format!("incarnation {number:020}");
-        let line = format!("{line} crc32c {:08x}\n", crc32c::crc32c(line.as_bytes()));
+        let line = incarnation(number);
         disk.put("incarnation", line.as_bytes());
         assert!(refusal(&disk).1.contains("remove the file"));
         assert_eq!(disk.bytes("incarnation").as_deref(), Some(line.as_bytes()));
     }
     let disk = written(3);
     let name = format!("snapshot-{end}.snap");
-    disk.put(&name, &header(b"LIKESNAP", end, 1, 1));
+    disk.put(&name, &header(STORE, b"LIKESNAP", end, 1, 1));
     assert!(refusal(&disk).1.contains("larger than any that was ever given"));
 }
 
@@ -91,7 +65,7 @@ proptest! {
             prop_assert_eq!(recovery.records, 0);
         }
         let disk = written(3);
-        let snapshot = [header(b"LIKESNAP", 1, 1, 1), body].concat();
+        let snapshot = [header(STORE, b"LIKESNAP", 1, 1, 1), body].concat();
         disk.put("snapshot-0000000001.snap", &snapshot);
         prop_assert!(open(&disk).is_err());
     }
@@ -103,7 +77,7 @@ proptest! {
         unsynced in any::<u32>(),
         junk in prop::collection::vec(any::<u8>(), 0..40),
     ) {
-        let mut body = record(sequence, unsynced, &payload);
+        let mut body = record(STORE, 1, sequence, unsynced, &payload);
         body.extend_from_slice(&junk);
         if let Ok((_, _, recovery)) = open(&segment(&body)) {
             prop_assert!(recovery.records <= 1);

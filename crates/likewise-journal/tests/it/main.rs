@@ -16,6 +16,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod faults;
+mod forged;
 mod fuzz;
 mod golden;
 
