@@ -101,6 +101,14 @@ fn binary_under(under: &[String], namespace: Option<&str>) -> Command {
     command
 }
 
+/// A key file of that name, made by the binary: where it is.
+pub(crate) fn keygen(folder: &Path, name: &str) -> String {
+    let file = folder.join(name).to_str().unwrap().to_owned();
+    let made = run(&["keygen", &file]);
+    assert!(made.status.success(), "{made:?}");
+    file
+}
+
 /// Runs a command of the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     binary(None).args(arguments).stdin(Stdio::null()).output().unwrap()

@@ -8,7 +8,7 @@ use tokio::net::TcpSocket;
 
 use super::ask::{PATIENCE, check, metric, until};
 use super::load::{Random, write_all};
-use super::nodes::{Cluster, Node, Setup, run, until_together};
+use super::nodes::{Cluster, Node, Setup, keygen, until_together};
 use super::record::Record;
 
 /// Datagrams and streams of nonsense that are thrown at a cluster port.
@@ -25,9 +25,7 @@ struct KeyFile {
 
 /// A key file made by the binary, and what is in it.
 fn key_file(folder: &Path, name: &str) -> (String, KeyFile) {
-    let file = folder.join(name).to_str().unwrap().to_owned();
-    let made = run(&["keygen", &file]);
-    assert!(made.status.success(), "{made:?}");
+    let file = keygen(folder, name);
     let text = std::fs::read_to_string(&file).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let lines: Vec<String> = lines.map(str::to_owned).collect();

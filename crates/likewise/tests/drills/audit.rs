@@ -38,8 +38,7 @@ impl Tally {
     /// What was acknowledged before must be there now, and nothing beyond what was sent by now: for a node
     /// that is being written to.
     pub(crate) fn audit(&mut self, url: &str, before: &Record, now: impl FnOnce() -> Record) {
-        let (held, twice) = held(url);
-        self.doubled.extend(twice.into_iter().map(|like| format!("{like}, listed twice at {url}")));
+        let held = self.listed(url);
         self.judge(url, &held, before, &now());
     }
 
@@ -47,9 +46,17 @@ impl Tally {
     pub(crate) fn audit_all(&mut self, nodes: &[&Node], record: &Record) {
         until_equal(nodes);
         for node in nodes {
-            self.audit(&node.url, record, || record.clone());
-            self.audit_counts(&node.url);
+            let held = self.listed(&node.url);
+            self.judge(&node.url, &held, record, record);
+            self.judge_counts(&node.url, &held);
         }
+    }
+
+    /// All that a node holds. What it holds twice is told of.
+    fn listed(&mut self, url: &str) -> Held {
+        let (held, twice) = held(url);
+        self.doubled.extend(twice.into_iter().map(|like| format!("{like}, listed twice at {url}")));
+        held
     }
 
     fn judge(&mut self, url: &str, held: &Held, before: &Record, now: &Record) {
@@ -78,8 +85,7 @@ impl Tally {
     }
 
     /// The count of each post is that of the users who like it. For a node that nobody writes to.
-    fn audit_counts(&mut self, url: &str) {
-        let (held, _) = held(url);
+    fn judge_counts(&mut self, url: &str, held: &Held) {
         for post in 0..POSTS {
             let post = format!("post-{post}");
             let count = get(&format!("{url}/v1/posts/{post}")).unwrap()["likes"].as_u64().unwrap();

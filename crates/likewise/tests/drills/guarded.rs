@@ -10,8 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use super::ask::{check, metric};
-use super::disks::path;
-use super::nodes::{Node, Setup, run, until_together};
+use super::nodes::{Node, Setup, keygen, until_together};
 use super::relay::{Relay, free_port};
 
 /// Where strangers come from: no node is there, so they have no share in the room of nodes.
@@ -31,18 +30,10 @@ pub(crate) struct Guarded {
     pub(crate) folder: TempDir,
 }
 
-/// A key file of that name.
-pub(crate) fn key_file(folder: &TempDir, name: &str) -> String {
-    let file = path(&folder.path().join(name)).to_owned();
-    let made = run(&["keygen", &file]);
-    assert!(made.status.success(), "{made:?}");
-    file
-}
-
 impl Guarded {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key = key_file(&folder, "key");
+        let key = keygen(folder.path(), "key");
         let guarded = |name| Setup::new(name, folder.path()).with(&["--cluster-key-file", &key]);
         let a = guarded("a").start();
         let b_address = free_port().0.local_addr().unwrap();

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::Drill;
 use super::ask::{DETECTION, agent, check, metric, until};
-use super::guarded::{Guarded, Strangers, key_file, refused};
+use super::guarded::{Guarded, Strangers, refused};
 use super::load::{Load, Random};
-use super::nodes::{Setup, until_together};
+use super::nodes::{Setup, keygen, until_together};
 use super::reader::Reader;
 use super::record::Record;
 use super::tally::Tally;
@@ -148,7 +148,7 @@ fn wrong_key(tally: &mut Tally) -> Result<(), String> {
         let load = Load::start(vec![a.url.clone(), b.url.clone()], round * 100_000);
         let secret = "likewise_gossip_refused_total{reason=\"secret\"}";
         let before = metric(&a.url, secret).unwrap_or(0.0);
-        let theirs = key_file(&cluster.folder, &format!("other-{round}"));
+        let theirs = keygen(cluster.folder.path(), &format!("other-{round}"));
         let join = |name: &str| Setup::new(&format!("{name}{round}"), cluster.folder.path());
         let join = |name: &str| join(name).join(&a.address).join(&b.address);
         let other = join("x").with(&["--cluster-key-file", &theirs]).start();
