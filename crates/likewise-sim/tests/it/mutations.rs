@@ -291,9 +291,17 @@ fn manifest(workspace: &Path) -> String {
 
 /// Where cargo keeps the sources of foca.
 fn source_of_foca(workspace: &Path) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(workspace);
-    let text = String::from_utf8(cargo.output().unwrap().stdout).unwrap();
+    let cargo = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO")).args(arguments).current_dir(workspace).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version = cargo(&["--version", "--verbose"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    // What only other platforms need has not been downloaded.
+    let only = ["--filter-platform", host];
+    let text = cargo(&[&["metadata", "--offline", "--format-version", "1"], &only[..]].concat());
     let manifests = text.split("\"manifest_path\":\"").skip(1);
     let mut folders =
         manifests.filter_map(|rest| rest.split_once("/Cargo.toml\"")).map(|(it, _)| it);
