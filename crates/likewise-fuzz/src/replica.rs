@@ -151,7 +151,7 @@ impl World {
             outputs += 1;
             assert!(outputs <= OUTPUTS_MAX, "outputs without end");
             match output {
-                Output::Persist { batch, delta } => self.persist(batch, &delta),
+                Output::Persist { batch, delta, .. } => self.persist(batch, &delta),
                 Output::Send { link, message } => {
                     Message::decode(&message).expect("our own messages make sense");
                     self.sent.iter_mut().for_each(|sent| sent.push((link, message.clone())));

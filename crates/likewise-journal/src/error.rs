@@ -162,6 +162,8 @@ pub enum Remedy {
     Store,
     /// The `incarnation` file is damaged.
     Incarnation,
+    /// The `seats` file is damaged.
+    Seats,
 }
 
 impl JournalError {
@@ -326,6 +328,9 @@ impl fmt::Display for Remedy {
             Self::Store => "restore the file from a backup of this data folder",
             Self::Incarnation => {
                 "remove the file: the node counts its starts anew, and its peers tell it how far it was"
+            }
+            Self::Seats => {
+                "remove the file: the node copies from the other voters before it votes again"
             }
         })
     }

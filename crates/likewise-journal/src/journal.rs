@@ -20,6 +20,7 @@ use crate::limits::{
     SNAPSHOT_JOURNAL_BYTES_MIN, SNAPSHOTS_KEPT,
 };
 use crate::record::{Builder, Seed};
+use crate::seats;
 use crate::segment::{self, SEGMENT, Spare, SpareJob};
 use crate::snapshot::{self, Snapshot, SnapshotJob};
 use crate::store::StoreId;
@@ -124,6 +125,17 @@ impl<D: Disk> Journal<D> {
         record.shrink(2 * GROUP_BYTES_MAX);
         self.record = record;
         written
+    }
+
+    /// Keeps what a voter knows of seats, in place of what was kept before. It is durable then, or, after a power
+    /// cut before this returned, still as it was before. What was committed before it is as durable as the
+    /// setting promises.
+    ///
+    /// # Errors
+    /// As for [`Journal::commit`].
+    pub fn keep_seats(&mut self, kept: &[u8]) -> Result<(), JournalError> {
+        self.check()?;
+        seats::write(&self.disk, self.store, kept).map_err(|error| self.poison_with(error))
     }
 
     fn append(&mut self, record: &mut Builder) -> Result<(), JournalError> {

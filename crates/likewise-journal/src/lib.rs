@@ -7,6 +7,8 @@
 //!
 //! LOCK                      held while a process uses the folder
 //! store                     whose folder this is: store id, node name, format version
+//! incarnation               how often the store has been started
+//! seats                     of a voter: what it keeps about votes
 //! journal-0000000007.log    segments: records of merged deltas, of a size fixed when they are made
 //! journal-0000000008.log
 //! snapshot-0000000002.snap  the whole state; records in segments before it are no longer needed
@@ -46,6 +48,8 @@ pub mod recovery;
 pub mod store;
 
 pub mod incarnation;
+
+pub mod seats;
 
 pub mod disk;
 

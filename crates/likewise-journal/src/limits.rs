@@ -35,6 +35,10 @@ pub const CHUNK_BYTES_MAX: usize = 64 << 20;
 /// How many bytes are written to or read from a snapshot at once.
 pub const BLOCK_BYTES: usize = 1 << 20;
 
+/// The most bytes that a voter keeps about seats. More are a mistake of its owner; a larger file is refused as
+/// damaged.
+pub const SEATS_BYTES_MAX: usize = 4 << 10;
+
 /// The longest node name, in bytes. A longer one is refused when the store is opened.
 pub const NODE_BYTES_MAX: usize = 255;
 

@@ -16,6 +16,7 @@ use crate::incarnation;
 use crate::journal::{Active, Journal, Options, begin};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SNAPSHOTS_KEPT};
 use crate::record::{Builder, Record, Seed};
+use crate::seats::{self, SEATS_NAME};
 use crate::segment::{self, Contents, End, SpareJob};
 use crate::snapshot::{self, Snapshot};
 use crate::store::{self, STORE_NAME, StoreId};
@@ -41,6 +42,8 @@ pub struct Recovery {
     pub record_entries: u64,
     /// The bytes of these records.
     pub journal_bytes: u64,
+    /// What [`Journal::keep_seats`] was last given.
+    pub seats: Option<Vec<u8>>,
     /// What was dropped as never acknowledged. Worth a line in the log.
     pub torn: Option<Torn>,
 }
@@ -93,6 +96,7 @@ impl<D: Disk> Journal<D> {
             records: 0,
             record_entries: 0,
             journal_bytes: 0,
+            seats: seats::read(&disk, store)?,
             torn: None,
         };
         let (snapshots, snapshot_number) = load_snapshots(&disk, &names, state, &mut report)?;
@@ -137,7 +141,10 @@ fn list<D: Disk>(disk: &D) -> Result<Vec<String>, JournalError> {
 fn remove_temporary<D: Disk>(disk: &D, names: &mut Vec<String>) -> Result<(), JournalError> {
     let ours = |name: &str| {
         name.strip_suffix(".tmp").is_some_and(|name| {
-            name == STORE_NAME || name.starts_with("spare-") || snapshot::number(name).is_some()
+            name == STORE_NAME
+                || name == SEATS_NAME
+                || name.starts_with("spare-")
+                || snapshot::number(name).is_some()
         })
     };
     for name in names.iter().filter(|name| ours(name)) {

@@ -35,6 +35,15 @@ use crate::sync::{Arc, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub u64);
 
+/// What is to become durable together.
+#[derive(Debug)]
+struct Batch {
+    id: BatchId,
+    delta: Delta,
+    /// What is to be kept of the seats once the delta is durable.
+    seats: Option<Vec<u8>>,
+}
+
 /// What the writer has to tell. Called on its thread: be quick, and don't wait for the writer.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -72,7 +81,7 @@ pub enum Event {
 
 #[derive(Debug)]
 enum Message {
-    Submit(BatchId, Delta),
+    Submit(Batch),
     SnapshotDone { result: Result<Snapshot, JournalError>, journal_bytes: u64, took: Duration },
     Close,
 }
@@ -127,8 +136,14 @@ impl Writer {
     /// Hands a batch over, without ever blocking. An empty delta is a barrier: it is persisted once
     /// all batches before it are. The caller bounds how much is outstanding.
     pub fn submit(&self, batch: BatchId, delta: Delta) {
+        self.submit_with_seats(batch, delta, None);
+    }
+
+    /// The same, with something to be kept of the seats: it is, once the delta is durable and before the
+    /// batch is reported as persisted.
+    pub fn submit_with_seats(&self, batch: BatchId, delta: Delta, seats: Option<Vec<u8>>) {
         // After a panic of the thread there is no one to receive; `close` passes the panic on.
-        let _ = self.sender.send(Message::Submit(batch, delta));
+        let _ = self.sender.send(Message::Submit(Batch { id: batch, delta, seats }));
     }
 
     /// Commits and syncs what is pending, gives up a snapshot in the making, and ends the thread.
@@ -171,7 +186,7 @@ struct Core<D: Disk, F> {
     sender: Sender<Message>,
     figures: Board,
     stop: Arc<AtomicBool>,
-    pending: VecDeque<(BatchId, Delta)>,
+    pending: VecDeque<Batch>,
     /// Since the disk was found full, or no file could be opened: when to try again.
     stalled: Option<Instant>,
     failed: Option<JournalError>,
@@ -227,10 +242,8 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
     /// False when it is time to close. Nothing is submitted after that.
     fn take(&mut self, message: Message) -> bool {
         match message {
-            Message::Submit(batch, delta) if self.failed.is_none() => {
-                self.pending.push_back((batch, delta));
-            }
-            Message::Submit(..) => {}
+            Message::Submit(batch) if self.failed.is_none() => self.pending.push_back(batch),
+            Message::Submit(_) => {}
             Message::SnapshotDone { result, journal_bytes, took } => {
                 self.snapshot_done(result, journal_bytes, took);
             }
@@ -247,9 +260,9 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
         }
         while !self.pending.is_empty() && self.failed.is_none() {
             let count = self.group();
-            let last = self.pending[count - 1].0;
+            let last = self.pending[count - 1].id;
             let began = Instant::now();
-            match self.journal.commit(self.pending.range(..count).map(|(_, delta)| delta)) {
+            match self.commit_group(count) {
                 Ok(()) => {
                     let took = began.elapsed();
                     self.commits = (took, self.commits.1 + took);
@@ -265,11 +278,18 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
         }
     }
 
+    /// Makes the first pending batches durable. To do so again after a failure does no harm.
+    fn commit_group(&mut self, count: usize) -> Result<(), JournalError> {
+        self.journal.commit(self.pending.range(..count).map(|batch| &batch.delta))?;
+        let mut seats = self.pending.range(..count).filter_map(|batch| batch.seats.as_ref());
+        seats.next_back().map_or(Ok(()), |seats| self.journal.keep_seats(seats))
+    }
+
     /// How many of the pending batches go into the next record: at least one.
     fn group(&self) -> usize {
         let mut bytes = 0;
-        let fits = |(_, delta): &&(BatchId, Delta)| {
-            bytes += delta.as_bytes().len();
+        let fits = |batch: &&Batch| {
+            bytes += batch.delta.as_bytes().len();
             bytes <= GROUP_BYTES_MAX
         };
         self.pending.iter().take_while(fits).count().max(1)

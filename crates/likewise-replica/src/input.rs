@@ -1,7 +1,10 @@
 //! Everything that can happen to a replica.
 
+use std::time::Duration;
+
 use crate::member::{Direction, LinkId, Peer};
 use crate::output::BatchId;
+use crate::quorum::request::Operation;
 use crate::write::{RequestId, Writes};
 
 /// Something that has happened.
@@ -13,6 +16,15 @@ pub enum Input {
         request: RequestId,
         /// What to write.
         writes: Writes,
+    },
+    /// A client wants this done, and a majority of the voters to stand behind it.
+    Coordinate {
+        /// Comes back in the answer. The caller gives each request another one.
+        request: RequestId,
+        /// What is to be done.
+        operation: Operation,
+        /// How long it may take.
+        timeout: Duration,
     },
     /// The journal holds all batches up to this one.
     Persisted {

@@ -55,6 +55,8 @@ mod answer;
 
 mod gather;
 
+pub mod quorum;
+
 pub mod membership;
 
 pub mod backoff;

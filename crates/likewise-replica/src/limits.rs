@@ -143,6 +143,59 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// others; a cluster of that size wants another topology.
 pub const PEERS_MAX: usize = 256;
 
+/// Voters. More would make every vote dearer and nothing safer; other nodes take every request all the same.
+pub const VOTERS_MAX: usize = 15;
+
+/// Requests at other levels than the local one that a node coordinates at once. One more is answered
+/// [`Overloaded`](crate::output::Answer::Overloaded).
+pub const OPERATIONS_MAX: usize = 16_384;
+
+/// Rounds of a read. When the voters have told different things in all of them the answer is that others
+/// write to the post all the time.
+pub const ROUNDS_MAX: u32 = 14;
+
+/// Rounds of a read without a rest before them. The first two do in a crowd where writes are held back.
+pub const ROUNDS_AT_ONCE: u32 = 6;
+
+/// The rest before the first round that has one; doubled before each further one. All rests together are
+/// over a second: time for a repair of what is older than the newest entries.
+pub const ROUND_REST: Duration = Duration::from_millis(5);
+
+/// How long a round waits for the other voters once a majority has told different things.
+pub const ROUND_GRACE: Duration = Duration::from_millis(2);
+
+/// Users whose lengths one round asks for. A reader of one more waits for the next read.
+pub const ROUND_USERS_MAX: usize = 256;
+
+/// Entries of a post that are told to whoever differs, in the first round: the newest, and all of a post that
+/// has no more. Four times as many in each further round.
+pub const RECENT_FIRST: usize = 128;
+
+/// The most of them. What differs in older entries than that is left to a repair, which is begun at once.
+pub const RECENT_MAX: usize = 2_048;
+
+/// Changes that a node remembers in order, over all posts: at ten thousand a second more than a second's.
+pub const RECENT_KEPT: usize = 16_384;
+
+/// How long a voter holds back writes to a post after a reader has asked for it.
+pub const HOLD_TIME: Duration = Duration::from_millis(5);
+
+/// How long after the beginning of a hold the next one may begin: writers get at least half of the time.
+pub const HOLD_REST: Duration = Duration::from_millis(10);
+
+/// Posts that are held at once. Of one more writes are not held back, and its readers may need more rounds.
+pub const HOLDS_MAX: usize = 1_024;
+
+/// Time until a voter that has not answered is asked once more.
+pub const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Bytes of questions or answers in one message, or one of them more.
+pub const BALLOT_BYTES: usize = 64 << 10;
+
+/// Time until a fresh voter asks again for what another one holds, and until it claims its seat again after
+/// somebody else had claimed it.
+pub const SEAT_AGAIN: Duration = Duration::from_secs(5);
+
 /// Members that one view of the cluster holds. Of a longer one the rest is left unread: it comes with the
 /// gossip.
 pub const MEMBERS_MAX: usize = 1_024;

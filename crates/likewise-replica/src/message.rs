@@ -21,6 +21,16 @@
 //! A <── Whole ─────────────────── B      instead, where a sketch would cost more than the slots
 //! ```
 //!
+//! Votes, where there are voters, at any time and many together; [`crate::quorum`] has the whole story:
+//!
+//! ```text
+//! C ── Ask {Merge, Pull} ───────> V      C coordinates, V is a voter, or both
+//! C <── Vote {Merged, Report} ─── V
+//! V ── Roll {seats} ────────────> C      over every link, both ways: who sits where, as far as V has heard
+//! F ── Copy {digests} ──────────> V      F has no vote yet: V sends it each slot that differs as a whole
+//! F <── Copied ────────────────── V      once F has acknowledged all of it
+//! ```
+//!
 //! The marks of groups and slots are a byte of their digests with salt, because on most days they are all
 //! that is sent: one in 256 that differ looks the same, and is seen at the next round.
 
@@ -30,6 +40,8 @@ use likewise_state::digest::Digest;
 use likewise_state::slot::SLOTS;
 
 use crate::limits::SYMBOLS_MAX;
+use crate::quorum::ballot::{Ask, Vote};
+use crate::quorum::seats::Seats;
 
 /// Groups that the slots are compared by first.
 pub const GROUPS: usize = 128;
@@ -124,6 +136,47 @@ pub enum Message {
         /// How many entries the answering side will send.
         lacking: u64,
     },
+    /// Questions to a voter.
+    Ask {
+        /// The hash of the list of voters.
+        list: u64,
+        /// The questions.
+        asks: Vec<Ask>,
+    },
+    /// A voter's answers.
+    Vote {
+        /// The hash of the list of voters.
+        list: u64,
+        /// The answers.
+        votes: Vec<Vote>,
+    },
+    /// Who holds the seats, as far as a voter has heard and keeps on its disk.
+    Roll {
+        /// The hash of the list of voters.
+        list: u64,
+        /// Whether the sender votes.
+        is_active: bool,
+        /// The seats.
+        seats: Seats,
+    },
+    /// A voter that has none yet asks another one for all that it holds.
+    Copy {
+        /// The hash of the list of voters.
+        list: u64,
+        /// The term of its claim.
+        term: u64,
+        /// The digest of each slot of the sender.
+        digests: Box<[Digest; SLOTS]>,
+    },
+    /// The asking voter now holds all that the answering one held when it was asked.
+    Copied {
+        /// The hash of the list of voters.
+        list: u64,
+        /// The term of the claim for which it was asked.
+        term: u64,
+        /// Whether the answering voter had a vote when it was asked.
+        is_active: bool,
+    },
 }
 
 impl Message {
@@ -172,6 +225,29 @@ impl Message {
                 words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
             }
             Self::Whole { lacking } => put_varint(&mut bytes, *lacking),
+            Self::Ask { list, asks } => {
+                bytes.extend_from_slice(&list.to_le_bytes());
+                asks.iter().for_each(|ask| ask.put(&mut bytes));
+            }
+            Self::Vote { list, votes } => {
+                bytes.extend_from_slice(&list.to_le_bytes());
+                votes.iter().for_each(|vote| vote.put(&mut bytes));
+            }
+            Self::Roll { list, is_active, seats } => {
+                bytes.extend_from_slice(&list.to_le_bytes());
+                bytes.push(u8::from(*is_active));
+                seats.put(&mut bytes);
+            }
+            Self::Copy { list, term, digests } => {
+                bytes.extend_from_slice(&list.to_le_bytes());
+                put_varint(&mut bytes, *term);
+                digests.iter().for_each(|digest| bytes.extend_from_slice(&digest.to_bytes()));
+            }
+            Self::Copied { list, term, is_active } => {
+                bytes.extend_from_slice(&list.to_le_bytes());
+                put_varint(&mut bytes, *term);
+                bytes.push(u8::from(*is_active));
+            }
         }
         bytes
     }
@@ -193,6 +269,11 @@ impl Message {
             Self::More { .. } => "More",
             Self::Want { .. } => "Want",
             Self::Whole { .. } => "Whole",
+            Self::Ask { .. } => "Ask",
+            Self::Vote { .. } => "Vote",
+            Self::Roll { .. } => "Roll",
+            Self::Copy { .. } => "Copy",
+            Self::Copied { .. } => "Copied",
         }
     }
 
@@ -211,13 +292,24 @@ impl Message {
             Self::More { .. } => 11,
             Self::Want { .. } => 12,
             Self::Whole { .. } => 13,
+            Self::Ask { .. } => 14,
+            Self::Vote { .. } => 15,
+            Self::Roll { .. } => 16,
+            Self::Copy { .. } => 17,
+            Self::Copied { .. } => 18,
         }
     }
 
     /// Whether this belongs to finding out what differs: what the figures of repair count.
     #[must_use]
     pub const fn is_repair(&self) -> bool {
-        self.tag() >= 5
+        matches!(self.tag(), 5..=13)
+    }
+
+    /// Whether this is about votes.
+    #[must_use]
+    pub const fn is_ballot(&self) -> bool {
+        self.tag() >= 14
     }
 
     /// Reads what [`Self::encode`] made, checking all of it.
@@ -247,8 +339,13 @@ impl Message {
             11 => Self::More { until: reader.varint()? },
             12 => want(&mut reader)?,
             13 => Self::Whole { lacking: reader.varint()? },
+            14 => ask(&mut reader)?,
+            15 => vote(&mut reader)?,
+            16 => roll(&mut reader)?,
+            17 => copy(&mut reader)?,
+            18 => copied(&mut reader)?,
             tag => {
-                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 13 }));
+                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 18 }));
             }
         };
         if reader.is_at_end() {
@@ -329,4 +426,45 @@ fn want(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
         words.push(u32::from_le_bytes(reader.array()?));
     }
     Ok(Message::Want { words, lacking })
+}
+
+fn list(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    Ok(u64::from_le_bytes(reader.array()?))
+}
+
+fn ask(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let list = list(reader)?;
+    let mut asks = Vec::new();
+    while !reader.is_at_end() {
+        asks.push(Ask::read(reader)?);
+    }
+    Ok(Message::Ask { list, asks })
+}
+
+fn vote(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let list = list(reader)?;
+    let mut votes = Vec::new();
+    while !reader.is_at_end() {
+        votes.push(Vote::read(reader)?);
+    }
+    Ok(Message::Vote { list, votes })
+}
+
+fn roll(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let (list, is_active) = (list(reader)?, reader.byte()? != 0);
+    Ok(Message::Roll { list, is_active, seats: Seats::read(reader)? })
+}
+
+fn copy(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let (list, term) = (list(reader)?, reader.varint()?);
+    let mut digests = Box::new([Digest::default(); SLOTS]);
+    for digest in digests.iter_mut() {
+        *digest = Digest::from_bytes(reader.array()?);
+    }
+    Ok(Message::Copy { list, term, digests })
+}
+
+fn copied(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
+    let (list, term) = (list(reader)?, reader.varint()?);
+    Ok(Message::Copied { list, term, is_active: reader.byte()? != 0 })
 }

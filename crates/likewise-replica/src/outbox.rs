@@ -149,6 +149,16 @@ impl Outbox {
         !self.whole.is_empty() || !self.chunks.is_empty() || self.stream.is_some()
     }
 
+    /// The number of the last frame that was sent.
+    pub(crate) const fn last_frame(&self) -> u64 {
+        self.last_frame
+    }
+
+    /// Whether the peer has acknowledged all frames up to this one.
+    pub(crate) fn has_acknowledged(&self, frame: u64) -> bool {
+        self.in_flight.front().is_none_or(|first| first.number > frame)
+    }
+
     /// Whether the peer has acknowledged everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty() && self.in_flight.is_empty() && !self.is_sending_whole()

@@ -3,7 +3,8 @@
 use likewise_state::delta::Delta;
 
 use crate::member::LinkId;
-use crate::write::{Outcome, RequestId};
+use crate::quorum::request::{Agreed, Shortfall};
+use crate::write::{Outcome, Refusal, RequestId};
 
 /// The number of a batch: 1, 2, 3 and so on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,9 @@ pub enum Output {
         batch: BatchId,
         /// What to keep.
         delta: Delta,
+        /// What to keep of the voters' seats, in place of what was kept before, once the delta is durable;
+        /// the next start hands it back. Only of a voter, and only where it has changed.
+        seats: Option<Vec<u8>>,
     },
     /// Send this to the other end of a link.
     Send {
@@ -49,6 +53,14 @@ pub enum Output {
 pub enum Answer {
     /// What came of each write, in their order. All of it is durable.
     Done(Vec<Outcome>),
+    /// A majority of the voters stands behind this.
+    Agreed(Agreed),
+    /// Too few of them have answered in time, or never alike.
+    Short(Shortfall),
+    /// The write was not done, and will not be.
+    Refused(Refusal),
+    /// There are no voters: the replica was not told of any.
+    NoVoters,
     /// Too much is waiting for the disk: nothing was done, and the client should come again.
     Overloaded,
     /// The journal can't take writes. Nothing was done, or what was done may yet be lost: the client

@@ -305,7 +305,18 @@ impl Peers {
         if message.is_repair() {
             self.figures.bytes_sent += bytes.len() as u64;
         }
-        self.outputs.push_back(Output::Send { link, message: bytes });
+        self.send_bytes(link, bytes);
+    }
+
+    pub(crate) fn send_bytes(&mut self, link: LinkId, message: Vec<u8>) {
+        self.outputs.push_back(Output::Send { link, message });
+    }
+
+    /// Whether this node mails, and asks, on this link.
+    pub(crate) fn is_mailed_on(&self, link: LinkId) -> bool {
+        let known = self.links.get(&link);
+        let mailed = known.and_then(|known| self.mailed.get(&known.peer.node));
+        mailed.is_some_and(|mailed| mailed.link == link)
     }
 
     /// Makes outputs of whatever is due.

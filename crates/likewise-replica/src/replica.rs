@@ -16,20 +16,26 @@ use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::output::{Answer, BatchId, Output};
 use crate::peers::{PeerView, Peers, RepairFigures};
+use crate::quorum::ballot::Vote;
+use crate::quorum::hold::Held;
+use crate::quorum::view::{Standing, View};
+use crate::quorum::{Quorum, Voting};
 use crate::write::{Outcome, RequestId, Writes, Written, target};
 
 /// One node's part of the protocol. It is the only writer of its state; readers may share it.
 pub struct Replica {
-    state: Arc<State>,
-    journal: Journal,
+    pub(crate) state: Arc<State>,
+    pub(crate) journal: Journal,
     /// What has been merged since the last batch was handed out.
-    gathered: Delta,
-    waiting: Vec<Waiting>,
-    last_batch: BatchId,
+    pub(crate) gathered: Delta,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) last_batch: BatchId,
     /// Batches that the journal has not confirmed, oldest first, with the requests that wait for each.
-    batches: VecDeque<(BatchId, Vec<Waiting>)>,
-    answers: VecDeque<(RequestId, Answer)>,
-    peers: Peers,
+    pub(crate) batches: VecDeque<(BatchId, Vec<Waiting>)>,
+    pub(crate) answers: VecDeque<(RequestId, Answer)>,
+    pub(crate) peers: Peers,
+    /// Where there are voters.
+    pub(crate) quorum: Option<Box<Quorum>>,
     /// Frames of peers that have to wait until the disk has taken others: at most
     /// [`Bounds::frames_in_flight`] a link.
     parked: VecDeque<(LinkId, Frame)>,
@@ -66,9 +72,11 @@ enum Entries {
 }
 
 /// Who waits for a batch, and what it will be told.
-enum Waiting {
+pub(crate) enum Waiting {
     Client(RequestId, Vec<Outcome>),
     Peer(LinkId, u64),
+    /// A coordinator, or this node as one.
+    Vote(Option<LinkId>, Vote),
 }
 
 /// What the journal can do at present.
@@ -102,7 +110,16 @@ impl Replica {
             last_batch: BatchId::default(),
             batches: VecDeque::new(),
             answers: VecDeque::new(),
+            quorum: None,
         }
+    }
+
+    /// The same, where there are voters, of which this node may be one or not.
+    #[must_use]
+    pub fn with_voters(mut self, me: NodeId, voting: Voting) -> Self {
+        self.quorum = Some(Box::new(Quorum::new(me, voting)));
+        self.look_at_seat();
+        self
     }
 
     /// What the journal can do, as far as the replica has heard.
@@ -117,10 +134,17 @@ impl Replica {
     pub fn handle(&mut self, input: Input, now: Duration) {
         self.peers.now = now;
         self.peers.may_gather = true;
+        self.end_holds();
         match input {
-            Input::Write { request, writes } => self.write(request, &writes),
+            Input::Write { request, writes } => self.write(request, writes),
+            Input::Coordinate { request, operation, timeout } => {
+                self.coordinate(request, operation, timeout);
+            }
             Input::Persisted { batch } => self.persisted(batch),
-            Input::LinkOpened { link, peer, direction } => self.peers.opened(link, peer, direction),
+            Input::LinkOpened { link, peer, direction } => {
+                self.peers.opened(link, peer, direction);
+                self.roll_for(link);
+            }
             Input::Received { link, message } => self.received(link, &message),
             Input::LinkClosed { link } => self.link_closed(link),
             Input::Tick => {}
@@ -128,13 +152,21 @@ impl Replica {
             Input::JournalStalled => self.journal_stopped(Journal::Stalled),
             Input::JournalFailed => self.journal_stopped(Journal::Failed),
         }
+        if self.quorum.is_some() {
+            self.look_after_requests();
+            self.look_at_seat();
+        }
     }
 
     /// The next thing to do, if there is any.
     pub fn poll_output(&mut self) -> Option<Output> {
-        while self.takes_frames() {
+        while self.takes_frames() && !self.is_held_back() {
             let Some((link, frame)) = self.parked.pop_front() else { break };
             self.merge(link, frame);
+        }
+        if self.quorum.is_some() {
+            self.advance_copying();
+            self.send_ballots();
         }
         if let Some((request, answer)) = self.answers.pop_front() {
             return Some(Output::Answer { request, answer });
@@ -146,17 +178,34 @@ impl Replica {
         if let Some(output) = self.peers.outputs.pop_front() {
             return Some(output);
         }
-        let is_idle = self.gathered.is_empty() && self.waiting.is_empty();
+        let seats_are_due = self.quorum.as_ref().is_some_and(|quorum| quorum.keeps_more());
+        let is_idle = self.gathered.is_empty() && self.waiting.is_empty() && !seats_are_due;
         if is_idle || self.batches.len() >= BATCHES_MAX || self.journal != Journal::Writable {
             return None;
         }
         self.last_batch.0 += 1;
         self.batches.push_back((self.last_batch, std::mem::take(&mut self.waiting)));
-        Some(Output::Persist { batch: self.last_batch, delta: std::mem::take(&mut self.gathered) })
+        let batch = self.last_batch;
+        let seats = self.quorum.as_mut().and_then(|quorum| quorum.keep(batch));
+        Some(Output::Persist { batch, delta: std::mem::take(&mut self.gathered), seats })
     }
 
-    fn write(&mut self, request: RequestId, writes: &Writes) {
+    /// The batch that gathers now.
+    pub(crate) const fn next_batch(&self) -> BatchId {
+        BatchId(self.last_batch.0 + 1)
+    }
+
+    pub(crate) fn write(&mut self, request: RequestId, writes: Writes) {
         assert!(writes.len() <= WRITES_MAX, "a request of {} writes", writes.len());
+        let now = self.peers.now;
+        let likes = writes.iter().map(|(like, ..)| like);
+        let holds = self.quorum.as_ref().map(|quorum| &quorum.holds);
+        if holds.is_some_and(|holds| holds.holds_any(likes, now)) {
+            return match self.may_wait_for_hold() {
+                true => self.wait_for_hold(Held::Writes(request, writes)),
+                false => self.answers.push_back((request, Answer::Overloaded)),
+            };
+        }
         if self.journal != Journal::Writable {
             return self.answers.push_back((request, Answer::Unavailable));
         }
@@ -165,7 +214,8 @@ impl Replica {
         if bytes > bounds.gathered_bytes || self.waiting.len() >= bounds.gathered_requests {
             return self.answers.push_back((request, Answer::Overloaded));
         }
-        let Self { state, gathered, .. } = self;
+        let batch = self.next_batch();
+        let Self { state, gathered, quorum, .. } = self;
         let mut outcomes = Vec::with_capacity(writes.len());
         for (like, action, seen) in writes.iter() {
             let mut refusal = None;
@@ -174,6 +224,9 @@ impl Replica {
             });
             if let Some(place) = raised.place {
                 gathered.push(like, raised.after);
+                if let Some(quorum) = quorum {
+                    quorum.recent.push(place, batch);
+                }
                 self.peers.changed(place);
             }
             let written =
@@ -187,6 +240,12 @@ impl Replica {
         let (number, entries) = match Message::decode(bytes) {
             Ok(Message::Delta { frame, delta }) => (frame, Entries::Delta(delta)),
             Ok(Message::Chunk { frame, first, chunk }) => (frame, Entries::Chunk { first, chunk }),
+            Ok(message) if message.is_ballot() => {
+                if let Err(reason) = self.ballot(link, message) {
+                    self.close(link, reason);
+                }
+                return;
+            }
             Ok(message) => return self.peers.received(link, message),
             Err(error) => {
                 return self.close(link, format!("it sent a message that makes no sense: {error}"));
@@ -206,16 +265,34 @@ impl Replica {
         self.journal == Journal::Writable && gathered < self.peers.bounds.gathered_bytes_of_peers
     }
 
+    /// Whether the next frame of a peer has to wait because a reader of one of its posts wants to find the voters
+    /// equal. Those behind it wait too: frames stay in order.
+    fn is_held_back(&self) -> bool {
+        let holds = self.quorum.as_ref().map(|quorum| &quorum.holds);
+        let Some(holds) = holds.filter(|holds| !holds.is_empty()) else { return false };
+        match self.parked.front() {
+            Some((_, Frame { entries: Entries::Delta(delta), .. })) => {
+                let likes = delta.entries().map(|(like, _)| like);
+                holds.holds_any(likes, self.peers.now)
+            }
+            _ => false,
+        }
+    }
+
     /// Merges the frame of a peer, which is acknowledged when what was new is durable.
     fn merge(&mut self, link: LinkId, frame: Frame) {
         let Some(known) = self.peers.links.get_mut(&link) else { return };
         let before = self.gathered.len();
-        let mut new = |like: Like<'_>, length| self.gathered.push(like, length);
+        let batch = BatchId(self.last_batch.0 + 1);
+        let quorum = &mut self.quorum;
         let merged = match frame.entries {
             Entries::Delta(delta) => {
                 for (like, length) in delta.entries() {
-                    if self.state.raise(like, |_| Some(length)).changed() {
-                        new(like, length);
+                    if let Some(place) = self.state.raise(like, |_| Some(length)).place {
+                        self.gathered.push(like, length);
+                        if let Some(quorum) = quorum {
+                            quorum.recent.push(place, batch);
+                        }
                     }
                 }
                 Ok(())
@@ -225,6 +302,12 @@ impl Replica {
                 if first {
                     known.chunks = ChunkLoader::default();
                 }
+                let new = |like: Like<'_>, length| {
+                    self.gathered.push(like, length);
+                    if let Some(quorum) = quorum {
+                        quorum.recent.changed(self.state.slot(like.post), batch);
+                    }
+                };
                 let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);
                 self.peers.filled_by(node);
                 loaded
@@ -242,8 +325,12 @@ impl Replica {
         self.parked.retain(|&(of, _)| of != link);
         let batches = self.batches.iter_mut().map(|(_, waiting)| waiting);
         for waiting in batches.chain([&mut self.waiting]) {
-            waiting.retain(|waiting| !matches!(waiting, Waiting::Peer(of, _) if *of == link));
+            waiting.retain(|waiting| match waiting {
+                Waiting::Peer(of, _) | Waiting::Vote(Some(of), _) => *of != link,
+                Waiting::Client(..) | Waiting::Vote(None, _) => true,
+            });
         }
+        self.ballots_closed(link);
         self.peers.closed(link);
     }
 
@@ -255,7 +342,8 @@ impl Replica {
     /// [`Tick`](Input::Tick).
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.peers.next_deadline()
+        let quorum = self.quorum.as_ref().and_then(|quorum| quorum.next_deadline(self.peers.now));
+        self.peers.next_deadline().into_iter().chain(quorum).min()
     }
 
     /// Whether this replica knows what at least one peer knew when it came, or has nobody to ask.
@@ -297,6 +385,18 @@ impl Replica {
         }
     }
 
+    /// Votes as they stand, where there are voters. O(voters).
+    #[must_use]
+    pub fn votes(&self) -> Option<View> {
+        self.quorum.as_ref().map(|quorum| quorum.view())
+    }
+
+    /// How this node stands as a voter, where it is one.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        self.quorum.as_ref()?.seating.as_ref().map(|seating| seating.standing)
+    }
+
     /// What repair has done so far.
     #[must_use]
     pub const fn repair_figures(&self) -> RepairFigures {
@@ -312,9 +412,11 @@ impl Replica {
                         self.answers.push_back((request, Answer::Done(outcomes)));
                     }
                     Waiting::Peer(link, frame) => self.peers.acknowledge(link, frame),
+                    vote @ Waiting::Vote(..) => self.give_vote(vote),
                 }
             }
         }
+        self.seats_persisted(batch);
         // A stalled journal that has caught up takes writes again; until then what it holds back is
         // bounded, because nothing is added to it.
         if self.journal == Journal::Stalled && self.batches.is_empty() {
@@ -339,7 +441,7 @@ impl Replica {
                     self.answers.push_back((*request, Answer::Unavailable));
                     false
                 }
-                Waiting::Peer(..) => true,
+                Waiting::Peer(..) | Waiting::Vote(..) => true,
             });
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_journal::disk::memory::{Faults, MemoryDisk};
+use likewise_journal::error::JournalError;
 use likewise_journal::journal::{Durability, Journal};
 use likewise_journal::limits::{STALL_RETRY, SYNC_INTERVAL};
 use likewise_journal::snapshot::SnapshotJob;
@@ -30,11 +31,18 @@ pub(crate) enum Work {
     Snapshot,
 }
 
+/// What is to become durable together.
+struct Batch {
+    id: BatchId,
+    delta: Delta,
+    seats: Option<Vec<u8>>,
+}
+
 pub(crate) struct Storage {
     disk: MemoryDisk,
     journal: Journal<MemoryDisk>,
     state: Arc<State>,
-    pending: VecDeque<(BatchId, Delta)>,
+    pending: VecDeque<Batch>,
     /// Whether a commit is on its way.
     is_busy: bool,
     is_stalled: bool,
@@ -73,10 +81,17 @@ impl Storage {
         self.has_failed
     }
 
-    pub(crate) fn submit(&mut self, batch: BatchId, delta: Delta) {
+    pub(crate) fn submit(&mut self, id: BatchId, delta: Delta, seats: Option<Vec<u8>>) {
         if !self.has_failed {
-            self.pending.push_back((batch, delta));
+            self.pending.push_back(Batch { id, delta, seats });
         }
+    }
+
+    /// Commits all that waits, and then what is to be kept of the seats.
+    fn commit_pending(&mut self) -> Result<(), JournalError> {
+        self.journal.commit(self.pending.iter().map(|batch| &batch.delta))?;
+        let mut seats = self.pending.iter().filter_map(|batch| batch.seats.as_ref());
+        seats.next_back().map_or(Ok(()), |seats| self.journal.keep_seats(seats))
     }
 
     /// What is to be begun now, and how long it takes besides the time of a sync.
@@ -133,15 +148,15 @@ impl Storage {
 
     fn commit(&mut self, model: &Model) -> Vec<Told> {
         self.is_busy = false;
-        let Some(&(last, _)) = self.pending.back() else { return Vec::new() };
+        let Some(last) = self.pending.back().map(|batch| batch.id) else { return Vec::new() };
         if let Some(job) = self.journal.spare_job()
             && let Ok(spare) = job.run()
         {
             self.journal.add_spare(spare);
         }
-        match self.journal.commit(self.pending.iter().map(|(_, delta)| delta)) {
+        match self.commit_pending() {
             Ok(()) => {
-                for (_, delta) in self.pending.drain(..) {
+                for Batch { delta, .. } in self.pending.drain(..) {
                     let entries = delta.entries();
                     self.unsynced.extend(entries.map(|(like, to)| (model.key(like), to.value())));
                 }
@@ -178,7 +193,7 @@ impl Storage {
             let _ = job.run(&self.state, || true);
         }
         if self.is_busy {
-            let _ = self.journal.commit(self.pending.iter().map(|(_, delta)| delta));
+            let _ = self.commit_pending();
         }
     }
 

@@ -162,6 +162,18 @@ impl<'a> Reader<'a> {
         Ok(*array)
     }
 
+    /// The next `len` bytes.
+    ///
+    /// # Errors
+    /// Where there are fewer.
+    pub fn bytes(&mut self, len: u64) -> Result<&'a [u8], DecodeError> {
+        let rest = &self.bytes[self.offset..];
+        let len = usize::try_from(len).ok().filter(|&len| len <= rest.len());
+        let bytes = &rest[..len.ok_or_else(|| self.error(DecodeCause::Truncated))?];
+        self.offset += bytes.len();
+        Ok(bytes)
+    }
+
     /// All that has not been read.
     pub fn rest(&mut self) -> &'a [u8] {
         let rest = &self.bytes[self.offset..];
@@ -170,10 +182,9 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self, len: u64) -> Result<&'a str, DecodeError> {
-        let rest = &self.bytes[self.offset..];
-        let len = usize::try_from(len).ok().filter(|&len| len <= rest.len());
-        let text = &rest[..len.ok_or_else(|| self.error(DecodeCause::Truncated))?];
-        let text = std::str::from_utf8(text).map_err(|_| self.error(DecodeCause::NotUtf8))?;
+        let ahead = self.clone().bytes(len)?;
+        // Where it is no text the error is about its beginning.
+        let text = std::str::from_utf8(ahead).map_err(|_| self.error(DecodeCause::NotUtf8))?;
         self.offset += text.len();
         Ok(text)
     }

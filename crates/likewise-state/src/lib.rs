@@ -18,6 +18,7 @@
 //! - [`packed`], [`delta`]: likes on the move;
 //! - [`digest`]: a hash of a set that is kept up to date in constant time;
 //! - [`interner`], [`likers`], [`slot`], [`state`]: the likes at rest;
+//! - [`listing`]: who likes a post, page by page;
 //! - [`place`]: an entry of this node in twelve bytes;
 //! - [`chunk`]: the whole state as a stream of bounded pieces;
 //! - [`sketch`]: what two sets differ in, for the price of the difference.
@@ -54,6 +55,8 @@ pub mod likers;
 pub mod slot;
 
 pub mod state;
+
+pub mod listing;
 
 pub mod place;
 

@@ -6,7 +6,7 @@
 
 use crate::delta::Delta;
 use crate::digest::PostHasher;
-use crate::id::{Like, UserId};
+use crate::id::{Kind, Like, PostId, UserId};
 use crate::interner::UserIndex;
 use crate::length::CausalLength;
 use crate::state::State;
@@ -22,6 +22,12 @@ pub struct Place {
 impl Place {
     pub(crate) const fn new(slot: usize, post: u32, user: UserIndex) -> Self {
         Self { slot: slot as u16, post, user }
+    }
+
+    /// The slot that the entry belongs to.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.slot as usize
     }
 }
 
@@ -84,6 +90,30 @@ impl State {
             entries: likers.entries().into_iter(),
         });
         SlotReader { slot, posts: posts.collect() }
+    }
+
+    /// The places of some entries of a post: of all of them if there are at most `places_max`, else of those
+    /// that `recent` has of it, newest last, of which it takes the newest. O(places looked at).
+    #[must_use]
+    pub fn places_of(
+        &self,
+        post: PostId<'_>,
+        kind: Kind<'_>,
+        places_max: usize,
+        recent: impl DoubleEndedIterator<Item = Place>,
+    ) -> Vec<Place> {
+        let (hash, number) = self.slot_of(post);
+        let slot = self.slots[number].read();
+        let Some((at, likers)) = slot.find_at(hash, post, kind) else { return Vec::new() };
+        if likers.entries_len() <= places_max {
+            let users = likers.entries().into_iter().map(|(user, _)| user);
+            return users.map(|user| Place::new(number, at, user)).collect();
+        }
+        let is_of_it = |place: &Place| place.slot() == number && place.post == at;
+        let mut places: Vec<Place> = recent.rev().filter(is_of_it).take(places_max).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// How many entries a slot has, likes taken back included. O(posts of the slot).

@@ -67,10 +67,19 @@ impl Slot {
 
     /// The users of a post, where anybody touched it. O(1). `hash` is the table hash of the post's id.
     pub(crate) fn find(&self, hash: u64, post: PostId<'_>, kind: Kind<'_>) -> Option<&Likers> {
+        self.find_at(hash, post, kind).map(|(_, likers)| likers)
+    }
+
+    /// The same, and where the post's key stands.
+    pub(crate) fn find_at(
+        &self,
+        hash: u64,
+        post: PostId<'_>,
+        kind: Kind<'_>,
+    ) -> Option<(u32, &Likers)> {
         let wanted = (post.as_str().as_bytes(), kind_bytes(kind));
-        self.posts
-            .find(hash, |post| key_at(&self.keys, post.key) == wanted)
-            .map(|post| &post.likers)
+        let found = self.posts.find(hash, |post| key_at(&self.keys, post.key) == wanted);
+        found.map(|post| (post.key, &post.likers))
     }
 
     /// The users of a post, made where there are none, and where its key stands. O(1) amortised.

@@ -170,12 +170,15 @@ impl State {
         let (hash, number) = self.slot_of(post);
         let slot = self.slots[number].read();
         let Some(likers) = slot.find(hash, post, kind) else { return PostSummary::default() };
-        let digest = likers.digest().unwrap_or_else(|| {
+        PostSummary { likes: likers.count(), digest: self.digest_of(likers, post, kind) }
+    }
+
+    pub(crate) fn digest_of(&self, likers: &Likers, post: PostId<'_>, kind: Kind<'_>) -> Digest {
+        likers.digest().unwrap_or_else(|| {
             let hasher = PostHasher::new(&self.keys.digest, post, kind);
             let entries = likers.entries();
             entries.iter().map(|&(user, length)| self.entry(&hasher, user, length)).sum()
-        });
-        PostSummary { likes: likers.count(), digest }
+        })
     }
 
     /// A digest as clients may see it: equal for equal digests, and nothing else can be read from it.
@@ -193,37 +196,6 @@ impl State {
         let sorted: BTreeMap<String, u64> =
             liked.map(|(kind, count)| (kind.to_owned(), count)).collect();
         sorted.into_iter().collect()
-    }
-
-    /// The first `limit` users that like a post and come after `after`, sorted by the bytes of their
-    /// ids: an order that all nodes share and that later likes do not disturb.
-    ///
-    /// O(likes of the post) whatever the limit, about 50 ms for a million: keeping them sorted would
-    /// cost more memory than the likes themselves.
-    #[must_use]
-    pub fn likers(
-        &self,
-        post: PostId<'_>,
-        kind: Kind<'_>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Vec<String> {
-        let (hash, number) = self.slot_of(post);
-        // The names are looked at without the slot's lock: a long list does not hold up writers.
-        let users = self.slots[number].read().find(hash, post, kind).map(Likers::users);
-        let mut first: BinaryHeap<String> = BinaryHeap::new();
-        self.users.with_texts(&mut users.unwrap_or_default(), |user| {
-            let is_full = first.len() == limit;
-            let is_beyond = is_full && first.peek().is_none_or(|last| user >= last.as_str());
-            if after.is_some_and(|after| user <= after) || is_beyond {
-                return;
-            }
-            if is_full {
-                first.pop();
-            }
-            first.push(user.to_owned());
-        });
-        first.into_sorted_vec()
     }
 
     /// The `limit` most liked posts of a kind, most likes first, equal ones by id. O(posts).
@@ -340,7 +312,7 @@ impl State {
     }
 
     /// The table hash of a post and the slot that it belongs to.
-    fn slot_of(&self, post: PostId<'_>) -> (u64, usize) {
+    pub(crate) fn slot_of(&self, post: PostId<'_>) -> (u64, usize) {
         let bytes = post.as_str().as_bytes();
         let slot = self.keys.digest.slot(bytes) as usize % SLOTS;
         (self.keys.table.hash(bytes), slot)

@@ -22,7 +22,10 @@ use likewise_journal::writer::{self, Writer};
 use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
 use likewise_replica::output::Answer;
 use likewise_replica::peers::{PeerView, RepairFigures};
-use likewise_replica::write::{Outcome, Writes};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::request::{Agreed, Operation, Shortfall};
+use likewise_replica::quorum::view::View;
+use likewise_replica::write::{Outcome, Refusal, Writes};
 use likewise_state::state::State;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -69,10 +72,13 @@ pub struct ClusterView {
     pub repair: RepairFigures,
     /// Links that were closed because their queue was full.
     pub links_overflowed: u64,
+    /// Votes, where there are voters.
+    pub votes: Option<View>,
 }
 
 enum Event {
     Write { writes: Writes, reply: oneshot::Sender<Answer> },
+    Coordinate { operation: Operation, timeout: Duration, reply: oneshot::Sender<Answer> },
     Journal(writer::Event),
     LinkOpened { link: LinkId, peer: Peer, direction: Direction, outgoing: mpsc::Sender<Vec<u8>> },
     Received { link: LinkId, message: Vec<u8>, _permit: OwnedSemaphorePermit },
@@ -121,6 +127,19 @@ impl fmt::Display for WriteError {
 
 impl std::error::Error for WriteError {}
 
+/// Why the voters do not stand behind an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VoteError {
+    /// The node was not told of any.
+    NoVoters,
+    /// Too few of them answered in time, or never alike.
+    Short(Shortfall),
+    /// The write was not done, and will not be.
+    Refused(Refusal),
+    /// The node takes no such request at present.
+    Write(WriteError),
+}
+
 /// How the node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -158,6 +177,7 @@ impl Node {
         name: String,
         state: Arc<State>,
         journal: Option<Journal<D>>,
+        voting: Option<Voting>,
     ) -> (Self, NodeThread) {
         let (queue, events) = sync_channel(QUEUE_MAX);
         let writer = journal.map(|journal| {
@@ -180,7 +200,7 @@ impl Node {
             received: Arc::new(Semaphore::new(RECEIVED_MAX)),
             cluster: Mutex::default(),
         }));
-        let turn = Turn::new(me, node.clone(), writer);
+        let turn = Turn::new(me, node.clone(), writer, voting);
         let thread = std::thread::Builder::new().name("node".to_owned());
         let thread = thread.spawn(move || turn.run(events)).expect("the system starts a thread");
         (node.clone(), NodeThread { node, thread })
@@ -217,11 +237,48 @@ impl Node {
         match answer.await {
             Ok(Answer::Done(outcomes)) => Ok(outcomes),
             Ok(Answer::Overloaded) => Err(self.shed()),
-            Ok(Answer::Unavailable) => {
-                Err(WriteError::ReadOnly { detail: self.read_only_detail() })
-            }
+            Ok(_) => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
             Err(_) => Err(WriteError::ShuttingDown),
         }
+    }
+
+    /// Does what the voters are to stand behind, within `timeout`.
+    ///
+    /// # Errors
+    /// Why they do not.
+    pub async fn coordinate(
+        &self,
+        operation: Operation,
+        timeout: Duration,
+    ) -> Result<Agreed, VoteError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.queued.fetch_add(1, Ordering::Relaxed);
+        let event = Event::Coordinate { operation, timeout, reply };
+        self.0.queue.try_send(event).map_err(|error| {
+            self.0.queued.fetch_sub(1, Ordering::Relaxed);
+            VoteError::Write(match error {
+                TrySendError::Full(_) => self.shed(),
+                TrySendError::Disconnected(_) => WriteError::ShuttingDown,
+            })
+        })?;
+        match answer.await {
+            Ok(Answer::Agreed(agreed)) => Ok(agreed),
+            Ok(Answer::Short(shortfall)) => Err(VoteError::Short(shortfall)),
+            Ok(Answer::Refused(refusal)) => Err(VoteError::Refused(refusal)),
+            Ok(Answer::NoVoters) => Err(VoteError::NoVoters),
+            Ok(Answer::Overloaded) => Err(VoteError::Write(self.shed())),
+            Ok(Answer::Unavailable | Answer::Done(_)) => {
+                let detail = self.read_only_detail();
+                Err(VoteError::Write(WriteError::ReadOnly { detail }))
+            }
+            Err(_) => Err(VoteError::Write(WriteError::ShuttingDown)),
+        }
+    }
+
+    /// Votes as they stood a quarter of a second ago at most, where there are voters.
+    #[must_use]
+    pub fn votes(&self) -> Option<View> {
+        self.0.cluster.lock().unwrap_or_else(PoisonError::into_inner).votes.clone()
     }
 
     fn shed(&self) -> WriteError {

@@ -148,7 +148,7 @@ impl Server {
         let (journal, recovery) = opened.unzip();
         warn_of_torn_end(recovery.as_ref());
         let me = me(&config, recovery.as_ref(), address)?;
-        let (node, thread) = Node::start(me.node, me.name.clone(), state, journal);
+        let (node, thread) = Node::start(me.node, me.name.clone(), state, journal, None);
         let name = config.cluster_name.clone();
         let cluster = match met {
             Some((settings, sockets, advertise)) => {

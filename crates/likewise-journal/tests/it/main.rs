@@ -21,6 +21,7 @@ mod fuzz;
 mod golden;
 
 mod incarnation;
+mod seats;
 mod snapshots;
 mod writer;
 

@@ -10,6 +10,11 @@ use likewise_replica::limits::Bounds;
 use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
 use likewise_replica::message::Message;
 use likewise_replica::output::{Answer, BatchId, Output};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::request::{Agreed, Operation};
+use likewise_replica::quorum::seats::Kept;
+use likewise_replica::quorum::view::Standing;
+use likewise_replica::quorum::voters::Voters;
 use likewise_replica::replica::Replica;
 use likewise_replica::write::{RequestId, Writes};
 use likewise_state::id::Like;
@@ -39,6 +44,7 @@ pub(crate) struct Cluster {
     pub(crate) other_bytes: u64,
     links: u64,
     bounds: Bounds,
+    voters: Option<Voters>,
 }
 
 struct Packet {
@@ -58,6 +64,10 @@ pub(crate) struct TestNode {
     held: VecDeque<BatchId>,
     requests: u64,
     has_recovered: bool,
+    /// Who it is, where it is not the node of its number.
+    id: Option<NodeId>,
+    /// What a voter has kept of the seats.
+    pub(crate) kept: Option<Vec<u8>>,
 }
 
 impl Cluster {
@@ -80,6 +90,81 @@ impl Cluster {
             other_bytes: 0,
             links: 0,
             bounds,
+            voters: None,
+        }
+    }
+
+    /// The same, of which the first `voters` nodes vote; linked, and run until they do.
+    pub(crate) fn voting(nodes: usize, voters: usize) -> Self {
+        let mut cluster = Self::unlinked_voting(nodes, voters);
+        for a in 0..nodes {
+            cluster.handle(a, Input::Alone);
+            (0..a).for_each(|b| cluster.connect(a, b));
+        }
+        cluster.run_until("voting", |cluster| (0..voters).all(|voter| cluster.votes(voter)));
+        cluster
+    }
+
+    pub(crate) fn unlinked_voting(nodes: usize, voters: usize) -> Self {
+        let mut cluster = Self::new(nodes);
+        let names = (0..voters).map(|voter| peer(voter).name);
+        cluster.voters = Some(Voters::new(names).unwrap());
+        (0..nodes).for_each(|node| cluster.start_voting(node, node as u64, 1, None));
+        cluster
+    }
+
+    /// Starts a node over its present state, as this node and in this life of it.
+    pub(crate) fn start_voting(&mut self, node: usize, id: u64, boot: u64, kept: Option<Kept>) {
+        let (name, me) = (peer(node).name, NodeId(id));
+        let voters = self.voters.clone().unwrap();
+        let voting = Voting { voters, name, boot, kept };
+        let it = &mut self.nodes[node];
+        it.id = Some(me);
+        it.replica =
+            Replica::with_bounds(me, it.state.clone(), self.bounds).with_voters(me, voting);
+        it.held.clear();
+    }
+
+    /// A node dies, and comes back with its data or without.
+    pub(crate) fn restart(&mut self, node: usize, boot: u64, is_wiped: bool) {
+        for other in 0..self.nodes.len() {
+            self.disconnect(node, other);
+        }
+        let id = self.peer(node).node.0;
+        let it = &mut self.nodes[node];
+        let kept = it.kept.take().map(|kept| Kept::decode(&kept).unwrap());
+        if is_wiped {
+            it.state = Arc::new(State::new(Keys::for_tests()));
+            return self.start_voting(node, id + 100, 1, None);
+        }
+        self.start_voting(node, id, boot, kept);
+    }
+
+    /// From now on nodes are started with another list of voters.
+    pub(crate) fn use_voters(&mut self, names: impl IntoIterator<Item = String>) {
+        self.voters = Some(Voters::new(names).unwrap());
+    }
+
+    pub(crate) fn votes(&self, node: usize) -> bool {
+        self.nodes[node].replica.standing() == Some(Standing::Active)
+    }
+
+    /// Asks the voters by way of a node.
+    pub(crate) fn ask(&mut self, node: usize, operation: Operation) -> u64 {
+        self.nodes[node].requests += 1;
+        let request = self.nodes[node].requests;
+        let timeout = Duration::from_secs(2);
+        self.handle(node, Input::Coordinate { request: RequestId(request), operation, timeout });
+        request
+    }
+
+    /// The same, and waits for the answer.
+    pub(crate) fn agree(&mut self, node: usize, operation: Operation) -> Result<Agreed, Answer> {
+        let request = self.ask(node, operation);
+        self.run_until("answered", |cluster| cluster.nodes[node].answers.contains_key(&request));
+        match self.nodes[node].answers.remove(&request).unwrap() {
+            Answer::Agreed(agreed) => Ok(agreed),
+            other => Err(other),
         }
     }
 
@@ -119,11 +204,15 @@ impl Cluster {
         self.nodes[to].links.insert(there, (from, here));
         self.handle(
             from,
-            Input::LinkOpened { link: here, peer: peer(to), direction: Direction::Outgoing },
+            Input::LinkOpened { link: here, peer: self.peer(to), direction: Direction::Outgoing },
         );
         self.handle(
             to,
-            Input::LinkOpened { link: there, peer: peer(from), direction: Direction::Incoming },
+            Input::LinkOpened {
+                link: there,
+                peer: self.peer(from),
+                direction: Direction::Incoming,
+            },
         );
     }
 
@@ -144,6 +233,11 @@ impl Cluster {
         }
     }
 
+    fn peer(&self, node: usize) -> Peer {
+        let number = peer(node);
+        Peer { node: self.nodes[node].id.unwrap_or(number.node), ..number }
+    }
+
     pub(crate) fn handle(&mut self, node: usize, input: Input) {
         self.nodes[node].replica.handle(input, self.now);
         self.poll(node);
@@ -152,8 +246,12 @@ impl Cluster {
     fn poll(&mut self, node: usize) {
         while let Some(output) = self.nodes[node].replica.poll_output() {
             match output {
-                Output::Persist { batch, .. } => {
-                    self.nodes[node].held.push_back(batch);
+                Output::Persist { batch, seats, .. } => {
+                    let it = &mut self.nodes[node];
+                    if seats.is_some() {
+                        it.kept = seats;
+                    }
+                    it.held.push_back(batch);
                     self.persist(node);
                 }
                 Output::Answer { request, answer } => {
@@ -299,6 +397,8 @@ impl TestNode {
             held: VecDeque::new(),
             requests: 0,
             has_recovered: false,
+            id: None,
+            kept: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod durability;
 mod live;
 mod membership;
 mod messages;
+mod quorum;
 mod repair;
 mod seen;
 
@@ -53,7 +54,7 @@ impl Bench {
     fn poll(&mut self) {
         while let Some(output) = self.replica.poll_output() {
             match output {
-                Output::Persist { batch, delta } => self.persists.push((batch, delta)),
+                Output::Persist { batch, delta, .. } => self.persists.push((batch, delta)),
                 Output::Answer { request, answer } => {
                     assert!(self.answers.insert(request.0, answer).is_none(), "answered twice");
                 }

@@ -100,9 +100,9 @@ impl World {
     fn carry_out(&mut self, machine: usize, output: Output) {
         let Some(node) = &mut self.machines[machine].node else { return };
         match output {
-            Output::Persist { batch, delta } => match &mut node.storage {
+            Output::Persist { batch, delta, seats } => match &mut node.storage {
                 Some(storage) => {
-                    storage.submit(batch, delta);
+                    storage.submit(batch, delta, seats);
                     self.mind_disk(machine);
                 }
                 None => {

@@ -28,7 +28,7 @@ impl Service {
     pub fn new() -> Self {
         let name = "fuzz".to_owned();
         let state = Arc::new(State::new(Keys::for_tests()));
-        let (node, thread) = Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None);
+        let (node, thread) = Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None, None);
         let me = Peer { node: NodeId(1), name, http: String::new(), incarnation: 1 };
         let cluster = Cluster::solitary("fuzz".to_owned(), me, node);
         let api = Api::new(cluster, ServeLimits::default());

@@ -23,7 +23,7 @@ fn until_status(node: &Node, detail: &str) {
 fn a_node_that_catches_up_says_what_it_waits_for() {
     let keys = Keys { digest: DigestKey::of_cluster("c"), table: TableKey::new([0; 16]) };
     let state = Arc::new(State::new(keys));
-    let (node, thread) = Node::start::<FileDisk>(NodeId(1), "a".to_owned(), state, None);
+    let (node, thread) = Node::start::<FileDisk>(NodeId(1), "a".to_owned(), state, None, None);
     until_status(&node, "catching up with the cluster: no link to any member yet");
     let mut links = Vec::new();
     for (other, linked) in [(2, "1 member linked"), (3, "2 members linked")] {

@@ -11,6 +11,8 @@ use likewise_journal::writer::{self, Writer};
 use likewise_replica::input::Input;
 use likewise_replica::member::{LinkId, NodeId};
 use likewise_replica::output::{Answer, BatchId, Output};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::view::Standing;
 use likewise_replica::replica::Replica;
 use likewise_replica::write::RequestId;
 use tokio::sync::{mpsc, oneshot};
@@ -37,13 +39,25 @@ pub(super) struct Turn {
     links_overflowed: u64,
     flushes: Vec<oneshot::Sender<()>>,
     next_view: Duration,
+    /// How this node last stood as a voter.
+    standing: Option<Standing>,
     stopping: bool,
 }
 
 impl Turn {
-    pub(super) fn new(me: NodeId, node: Node, writer: Option<Writer>) -> Self {
+    pub(super) fn new(
+        me: NodeId,
+        node: Node,
+        writer: Option<Writer>,
+        voting: Option<Voting>,
+    ) -> Self {
+        let replica = Replica::new(me, node.state().clone());
         Self {
-            replica: Replica::new(me, node.state().clone()),
+            replica: match voting {
+                Some(voting) => replica.with_voters(me, voting),
+                None => replica,
+            },
+            standing: None,
             node,
             writer,
             started: Instant::now(),
@@ -110,18 +124,27 @@ impl Turn {
                 peers: self.replica.peers(),
                 repair: self.replica.repair_figures(),
                 links_overflowed: self.links_overflowed,
+                votes: self.replica.votes(),
             };
+        }
+        let standing = self.replica.standing();
+        if self.standing != standing {
+            self.standing = standing;
+            if let Some(standing) = standing {
+                tracing::info!(standing = standing.as_str(), "this node's seat as a voter");
+            }
         }
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Write { writes, reply } => {
-                self.node.0.queued.fetch_sub(1, Ordering::Relaxed);
-                self.last_request += 1;
-                self.replies.insert(self.last_request, reply);
-                let request = RequestId(self.last_request);
+                let request = self.remember(reply);
                 self.handle(Input::Write { request, writes });
+            }
+            Event::Coordinate { operation, timeout, reply } => {
+                let request = self.remember(reply);
+                self.handle(Input::Coordinate { request, operation, timeout });
             }
             Event::Journal(event) => self.journal(event),
             Event::LinkOpened { link, peer, direction, outgoing } => {
@@ -139,6 +162,14 @@ impl Turn {
             Event::Flush { done } => self.flushes.push(done),
             Event::Stop => self.stopping = true,
         }
+    }
+
+    /// Gives a request a number under which its answer will come.
+    fn remember(&mut self, reply: oneshot::Sender<Answer>) -> RequestId {
+        self.node.0.queued.fetch_sub(1, Ordering::Relaxed);
+        self.last_request += 1;
+        self.replies.insert(self.last_request, reply);
+        RequestId(self.last_request)
     }
 
     fn journal(&mut self, event: writer::Event) {
@@ -171,8 +202,8 @@ impl Turn {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Persist { batch, delta } => match &self.writer {
-                Some(writer) => writer.submit(writer::BatchId(batch.0), delta),
+            Output::Persist { batch, delta, seats } => match &self.writer {
+                Some(writer) => writer.submit_with_seats(writer::BatchId(batch.0), delta, seats),
                 None => self.handle(Input::Persisted { batch }),
             },
             Output::Send { link, message } => {

@@ -22,7 +22,7 @@ fn start(disk: &MemoryDisk) -> (Node, NodeThread) {
     let mut options = Options::new(StoreId([7; 16]), "tested");
     options.segment_bytes = SEGMENT_BYTES_MIN;
     let (journal, _) = Journal::open(disk.clone(), options, &state).unwrap();
-    let (node, thread) = Node::start(NodeId(1), "tested".to_owned(), state, Some(journal));
+    let (node, thread) = Node::start(NodeId(1), "tested".to_owned(), state, Some(journal), None);
     node.alone();
     (node, thread)
 }

@@ -17,7 +17,7 @@ async fn gossip(secret: &Arc<Secret>, node: u64) -> Gossip {
     let keys = Keys { digest: secret.digest_key(), table: TableKey::new([0; 16]) };
     let state = Arc::new(State::new(keys));
     // Its thread ends with the process.
-    let (handle, _) = Node::start::<FileDisk>(me.node, me.name.clone(), state, None);
+    let (handle, _) = Node::start::<FileDisk>(me.node, me.name.clone(), state, None, None);
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let identity = Identity { node: me.node, incarnation: me.incarnation, address };

@@ -101,7 +101,7 @@ impl Drop for Served {
 fn cluster() -> (Cluster, NodeThread) {
     let state = Arc::new(State::new(Keys::for_tests()));
     let (node, thread) =
-        Node::start(NodeId(1), "test-node".to_owned(), state, None::<Journal<FileDisk>>);
+        Node::start(NodeId(1), "test-node".to_owned(), state, None::<Journal<FileDisk>>, None);
     let http = String::new();
     let me = Peer { node: NodeId(1), name: "test-node".to_owned(), http, incarnation: 1 };
     (Cluster::solitary("likewise".to_owned(), me, node), thread)

@@ -1,0 +1,203 @@
+//! The voter: joins what it is asked to join, tells what it holds, and answers only what its disk holds too.
+
+use likewise_state::delta::Delta;
+use likewise_state::digest::Digest;
+use likewise_state::length::CausalLength;
+
+use crate::limits::{RECENT_MAX, ROUND_USERS_MAX};
+use crate::member::LinkId;
+use crate::output::BatchId;
+use crate::quorum::Quorum;
+use crate::quorum::ballot::{Ask, AskId, Vote};
+use crate::quorum::hold::Held;
+use crate::quorum::request::Subject;
+use crate::replica::{Journal, Replica, Waiting};
+
+impl Replica {
+    /// Questions have come in. Whoever does not vote, or can take nothing at present, says nothing: it is
+    /// asked again, or somebody else is enough.
+    pub(crate) fn asked(&mut self, link: LinkId, list: u64, asks: Vec<Ask>) {
+        let is_mine = |quorum: &Quorum| quorum.list == list && quorum.is_active();
+        if self.quorum.as_deref().is_some_and(is_mine) {
+            asks.into_iter().for_each(|ask| self.answer(Some(link), ask));
+        }
+    }
+
+    /// Answers a question, of this node itself where there is no link. It must have a vote.
+    pub(crate) fn answer(&mut self, from: Option<LinkId>, ask: Ask) {
+        let now = self.peers.now;
+        match ask {
+            Ask::Merge { id, entries } => self.join(from, id, entries),
+            Ask::Pull { id, subject, digest, holds, entries_max, users, entries } => {
+                if !self.takes_entries() && !entries.is_empty() {
+                    return;
+                }
+                self.merge_entries(&entries);
+                if holds {
+                    self.hold(&subject);
+                }
+                let users = &users[..users.len().min(ROUND_USERS_MAX)];
+                self.report(from, id, &subject, digest, entries_max.min(RECENT_MAX), users);
+            }
+            Ask::Release { subject } => {
+                if let Some(quorum) = &mut self.quorum {
+                    quorum.holds.release(&subject, now);
+                }
+            }
+        }
+    }
+
+    /// Holds back writes to a post, where it was not held a moment ago.
+    pub(crate) fn hold(&mut self, subject: &Subject) {
+        let now = self.peers.now;
+        if let Some(quorum) = &mut self.quorum
+            && quorum.holds.begin(subject, now)
+        {
+            quorum.figures.holds += 1;
+        }
+    }
+
+    /// Whether the disk takes more, and not too much waits for it.
+    pub(crate) fn takes_entries(&self) -> bool {
+        let bytes = self.gathered.as_bytes().len();
+        self.journal == Journal::Writable && bytes <= self.peers.bounds.gathered_bytes
+    }
+
+    fn join(&mut self, from: Option<LinkId>, id: AskId, entries: Delta) {
+        let now = self.peers.now;
+        let Some(quorum) = &mut self.quorum else { return };
+        let mut likes = entries.entries().map(|(like, _)| like);
+        if quorum.holds.holds_any(likes.by_ref(), now) {
+            drop(likes);
+            if self.may_wait_for_hold() {
+                self.wait_for_hold(Held::Merge { from, id, entries });
+            }
+            return;
+        }
+        drop(likes);
+        if !self.takes_entries() {
+            return;
+        }
+        self.merge_entries(&entries);
+        let slots = entries.entries().map(|(like, _)| self.peers.state.slot(like.post));
+        let Some(quorum) = &self.quorum else { return };
+        let last = slots.map(|slot| quorum.recent.batch_of(slot)).max().unwrap_or_default();
+        self.when_durable(last, from, Vote::Merged { id });
+    }
+
+    /// Joins entries that another coordinator or voter holds. They are not mailed on: whoever took them from a
+    /// client does that.
+    pub(crate) fn merge_entries(&mut self, entries: &Delta) {
+        let batch = self.next_batch();
+        let Some(quorum) = &mut self.quorum else { return };
+        for (like, length) in entries.entries() {
+            let raised = self.state.raise(like, |_| Some(length));
+            if let Some(place) = raised.place {
+                self.gathered.push(like, length);
+                quorum.recent.push(place, batch);
+                self.peers.last_change = self.peers.now;
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        from: Option<LinkId>,
+        id: AskId,
+        subject: &Subject,
+        theirs: Digest,
+        entries_max: usize,
+        users: &[String],
+    ) {
+        let Some(quorum) = &mut self.quorum else { return };
+        let state = &self.peers.state;
+        let summary = state.post(subject.post(), subject.kind());
+        let lengths: Vec<CausalLength> =
+            users.iter().map(|user| state.length(subject.like(user))).collect();
+        let differs = summary.digest != theirs && entries_max > 0 && from.is_some();
+        let entries = match differs {
+            true => quorum.newest_of(state, subject, entries_max),
+            false => Delta::default(),
+        };
+        quorum.figures.entries_sent += entries.len() as u64;
+        let batch = quorum.recent.batch_of(state.slot(subject.post()));
+        let (digest, likes) = (summary.digest, summary.likes);
+        self.when_durable(batch, from, Vote::Report { id, digest, likes, lengths, entries });
+    }
+
+    /// Gives a vote once a batch is durable.
+    fn when_durable(&mut self, batch: BatchId, from: Option<LinkId>, vote: Vote) {
+        let waiting = Waiting::Vote(from, vote);
+        if let Some((_, of_batch)) = self.batches.iter_mut().find(|(id, _)| *id == batch) {
+            of_batch.push(waiting);
+        } else if batch > self.last_batch {
+            self.waiting.push(waiting);
+        } else {
+            self.give_vote(waiting);
+        }
+    }
+
+    /// What was waited for is durable. A vote that this node has lost meanwhile is not given.
+    pub(crate) fn give_vote(&mut self, waiting: Waiting) {
+        let Waiting::Vote(from, vote) = waiting else { return };
+        let Some(quorum) = self.quorum.as_mut().filter(|quorum| quorum.is_active()) else { return };
+        match (from, &quorum.seating) {
+            (Some(link), _) => quorum.outgoing.entry(link).or_default().votes.push(vote),
+            (None, Some(seating)) => {
+                let (voter, seat) = (seating.voter, seating.mine);
+                self.count_vote(voter, seat, vote);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Whether one more may wait for a hold to end.
+    pub(crate) fn may_wait_for_hold(&self) -> bool {
+        let held = self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting());
+        held < self.peers.bounds.gathered_requests
+    }
+
+    pub(crate) fn wait_for_hold(&mut self, held: Held) {
+        if let Some(quorum) = &mut self.quorum {
+            quorum.figures.held += 1;
+            quorum.holds.wait(held);
+        }
+    }
+
+    /// Goes on with what waited for holds that have ended.
+    pub(crate) fn end_holds(&mut self) {
+        let now = self.peers.now;
+        let Some(quorum) = &mut self.quorum else { return };
+        if quorum.holds.is_empty() && quorum.holds.waiting() == 0 {
+            return;
+        }
+        for held in quorum.holds.ended(now) {
+            match held {
+                Held::Writes(request, writes) => self.write(request, writes),
+                Held::Write { request, subject, user, target } => {
+                    self.begin_write(request, subject, user, target);
+                }
+                // Without a vote there is nothing to be said.
+                Held::Merge { from, id, entries } => {
+                    if self.quorum.as_ref().is_some_and(|quorum| quorum.is_active()) {
+                        self.join(from, id, entries);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Quorum {
+    /// The newest entries of a post, or all of it if it has no more.
+    pub(crate) fn newest_of(
+        &self,
+        state: &likewise_state::state::State,
+        subject: &Subject,
+        entries_max: usize,
+    ) -> Delta {
+        let (post, kind) = (subject.post(), subject.kind());
+        let places = state.places_of(post, kind, entries_max, self.recent.places());
+        state.delta_of(&places)
+    }
+}

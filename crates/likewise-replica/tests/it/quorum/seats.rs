@@ -1,0 +1,128 @@
+//! Who may vote: a voter is its data, and one that has lost it gets it back first.
+
+use super::*;
+
+fn parts(cluster: &mut Cluster, node: usize) -> Vec<Part> {
+    match cluster.agree(node, count()) {
+        Err(Answer::Short(shortfall)) => shortfall.voters.iter().map(|(_, part)| *part).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn at_the_first_start_nobody_votes_until_all_are_there() {
+    let mut cluster = Cluster::unlinked_voting(3, 3);
+    cluster.connect(0, 1);
+    cluster.run_for(Duration::from_secs(20));
+    assert!(!cluster.votes(0) && !cluster.votes(1));
+    assert_eq!(parts(&mut cluster, 0), [Part::Fresh, Part::Fresh, Part::NoLink]);
+    cluster.connect(0, 2);
+    cluster.connect(1, 2);
+    cluster.run_until("voting", |it| (0..3).all(|voter| it.votes(voter)));
+}
+
+#[test]
+fn a_voter_by_itself_votes_at_once() {
+    let mut cluster = Cluster::unlinked_voting(1, 1);
+    assert_eq!(cluster.agree(0, set("ann", Action::Like, None)).unwrap().length.value(), 1);
+    assert_eq!(cluster.agree(0, count()).unwrap().likes, 1);
+}
+
+#[test]
+fn a_voter_that_comes_back_with_its_data_votes_again() {
+    let mut cluster = Cluster::voting(3, 3);
+    cluster.agree(0, set("ann", Action::Like, Some(0))).unwrap();
+    cluster.restart(1, 2, false);
+    assert!(!cluster.votes(1));
+    cluster.connect(1, 0);
+    cluster.connect(1, 2);
+    let took = cluster.run_until("voting", |it| it.votes(1));
+    assert!(took < Duration::from_secs(2), "{took:?}: both others are there");
+}
+
+#[test]
+fn after_all_have_lost_power_two_that_come_back_are_enough() {
+    let mut cluster = Cluster::voting(3, 3);
+    cluster.agree(0, set("ann", Action::Like, Some(0))).unwrap();
+    cluster.restart(0, 2, false);
+    cluster.restart(1, 2, false);
+    cluster.restart(2, 2, false);
+    cluster.connect(0, 1);
+    cluster.run_until("voting", |it| it.votes(0) && it.votes(1));
+    assert_eq!(cluster.agree(0, count()).unwrap().likes, 1);
+}
+
+/// The write was acknowledged by the voter that is wiped and one other, which is then out of reach.
+#[test]
+fn a_wiped_voter_does_not_help_to_forget_what_it_had_voted_for() {
+    let mut cluster = Cluster::voting(3, 3);
+    for other in [0, 1] {
+        cluster.disconnect(2, other);
+    }
+    cluster.agree(0, set("ann", Action::Like, Some(0))).unwrap();
+    cluster.disconnect(0, 1);
+    cluster.restart(1, 1, true);
+    cluster.connect(1, 2);
+    let parts = parts(&mut cluster, 2);
+    assert_eq!(parts[1], Part::Fresh, "{parts:?}");
+    cluster.run_for(Duration::from_secs(30));
+    assert!(!cluster.votes(1), "it has asked one other of the two");
+    cluster.connect(1, 0);
+    cluster.run_until("voting", |it| it.votes(1));
+    assert_eq!(cluster.agree(2, count()).unwrap().likes, 1);
+}
+
+#[test]
+fn an_older_copy_of_a_voter_is_known_for_what_it_is() {
+    let mut cluster = Cluster::voting(3, 3);
+    let (old, kept) = (cluster.nodes[1].state.clone(), cluster.nodes[1].kept.clone());
+    assert_eq!(old.totals().likes, 0);
+    cluster.restart(1, 2, false);
+    cluster.connect(1, 0);
+    cluster.connect(1, 2);
+    cluster.run_until("voting", |it| it.votes(1));
+    cluster.disconnect(2, 0);
+    cluster.disconnect(2, 1);
+    cluster.agree(0, set("ann", Action::Like, Some(0))).unwrap();
+    // The backup of the first life is started, as the second life of its data.
+    cluster.restart(1, 2, false);
+    cluster.disconnect(0, 1);
+    cluster.nodes[1].state = Arc::new(State::new(Keys::for_tests()));
+    let kept = kept.map(|kept| likewise_replica::quorum::seats::Kept::decode(&kept).unwrap());
+    cluster.start_voting(1, 1, 1, kept);
+    cluster.connect(1, 2);
+    cluster.run_for(Duration::from_secs(30));
+    assert!(!cluster.votes(1), "node 2 has heard of a later start");
+    cluster.connect(1, 0);
+    cluster.connect(0, 2);
+    cluster.run_until("voting", |it| it.votes(1));
+    assert_eq!(cluster.agree(2, count()).unwrap().likes, 1);
+}
+
+#[test]
+fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
+    let mut cluster = Cluster::voting(4, 3);
+    // Node 3 coordinates a write, hears from voter 1 only, and then voter 1 is wiped.
+    cluster.disconnect(3, 0);
+    cluster.disconnect(3, 2);
+    let write = cluster.ask(3, set("ann", Action::Like, Some(0)));
+    cluster.run_for(Duration::from_millis(50));
+    assert!(cluster.nodes[3].answers.is_empty());
+    for other in [0, 2] {
+        cluster.disconnect(1, other);
+    }
+    cluster.nodes[3].disk_holds = true;
+    cluster.restart(1, 1, true);
+    cluster.connect(1, 0);
+    cluster.connect(1, 2);
+    cluster.run_until("voting", |it| it.votes(1));
+    assert_eq!(cluster.agree(1, count()).unwrap().likes, 0, "nobody else has heard of the write");
+    cluster.connect(3, 0);
+    cluster.run_until("answered or given up", |it| it.nodes[3].answers.contains_key(&write));
+    let answer = &cluster.nodes[3].answers[&write];
+    let is_true = match answer {
+        Answer::Agreed(_) => cluster.nodes[1].state.length(like("ann")).liked(),
+        _ => true,
+    };
+    assert!(is_true, "{answer:?}: only voter 0 has it, and a voter that is gone");
+}
