@@ -58,6 +58,12 @@ pub struct Backlog {
     pub outbox: usize,
     /// Frames that one peer has not acknowledged, at most.
     pub in_flight: usize,
+    /// Requests that wait for votes: at most [`OPERATIONS_MAX`](crate::limits::OPERATIONS_MAX).
+    pub coordinated: usize,
+    /// Writes that wait for a hold to end: at most as many, and as many requests as may wait for a batch.
+    pub held: usize,
+    /// Changes that are remembered in order: at most [`RECENT_KEPT`](crate::limits::RECENT_KEPT).
+    pub recent: usize,
 }
 
 /// A frame of a peer.
@@ -382,6 +388,9 @@ impl Replica {
             parked: self.parked.len(),
             outbox: outboxes.clone().map(Outbox::waiting).max().unwrap_or(0),
             in_flight: outboxes.map(Outbox::in_flight).max().unwrap_or(0),
+            coordinated: self.quorum.as_ref().map_or(0, |quorum| quorum.requests.len()),
+            held: self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting()),
+            recent: self.quorum.as_ref().map_or(0, |quorum| quorum.recent.len()),
         }
     }
 

@@ -408,6 +408,8 @@ impl Quorum {
         }
         for reading in readings.values_mut() {
             reading.reports.retain(|&voter, (seat, _)| known.of(voter) == *seat);
+            // What is left may be no majority, which is what the grace is for.
+            reading.next_round.take_if(|_| reading.ask.is_some());
         }
     }
 

@@ -42,6 +42,11 @@ impl Recent {
         self.batches[slot]
     }
 
+    /// How many changes are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// The newest changes, newest last.
     pub(crate) fn places(&self) -> impl DoubleEndedIterator<Item = Place> {
         self.places.iter().copied()
