@@ -167,8 +167,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes in a vote from whoever holds a voter's seat.
+    /// Takes in a vote from whoever held a voter's seat when it was given, unless somebody else does now.
     pub(crate) fn count_vote(&mut self, voter: usize, seat: Seat, vote: Vote) {
+        if !self.quorum.as_ref().is_some_and(|quorum| quorum.counts(voter, seat)) {
+            return;
+        }
         match vote {
             Vote::Merged { id } => self.merged(id, voter, seat),
             Vote::Report { id, digest, likes, lengths, entries } => {

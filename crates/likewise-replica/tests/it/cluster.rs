@@ -64,8 +64,9 @@ pub(crate) struct TestNode {
     held: VecDeque<BatchId>,
     requests: u64,
     has_recovered: bool,
-    /// Who it is, where it is not the node of its number.
+    /// Who it is, where it is not the node of its number, and whose name it bears.
     id: Option<NodeId>,
+    namesake: usize,
     /// What a voter has kept of the seats.
     pub(crate) kept: Option<Vec<u8>>,
 }
@@ -115,7 +116,7 @@ impl Cluster {
 
     /// Starts a node over its present state, as this node and in this life of it.
     pub(crate) fn start_voting(&mut self, node: usize, id: u64, boot: u64, kept: Option<Kept>) {
-        let (name, me) = (peer(node).name, NodeId(id));
+        let (name, me) = (self.peer(node).name, NodeId(id));
         let voters = self.voters.clone().unwrap();
         let voting = Voting { voters, name, boot, kept };
         let it = &mut self.nodes[node];
@@ -138,6 +139,12 @@ impl Cluster {
             return self.start_voting(node, id + 100, 1, None);
         }
         self.start_voting(node, id, boot, kept);
+    }
+
+    /// A new node comes under the name of another one.
+    pub(crate) fn start_namesake(&mut self, node: usize, of: usize) {
+        self.nodes[node].namesake = of;
+        self.restart(node, 1, true);
     }
 
     /// From now on nodes are started with another list of voters.
@@ -234,8 +241,8 @@ impl Cluster {
     }
 
     fn peer(&self, node: usize) -> Peer {
-        let number = peer(node);
-        Peer { node: self.nodes[node].id.unwrap_or(number.node), ..number }
+        let it = &self.nodes[node];
+        Peer { node: it.id.unwrap_or(NodeId(node as u64)), ..peer(it.namesake) }
     }
 
     pub(crate) fn handle(&mut self, node: usize, input: Input) {
@@ -398,6 +405,7 @@ impl TestNode {
             requests: 0,
             has_recovered: false,
             id: None,
+            namesake: number,
             kept: None,
         }
     }

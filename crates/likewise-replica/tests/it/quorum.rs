@@ -138,6 +138,15 @@ fn what_a_voter_holds_is_told_only_once_its_disk_holds_it_too() {
 }
 
 #[test]
+fn a_list_shows_only_what_a_majority_holds_whatever_this_node_knows_beside_it() {
+    let mut cluster = Cluster::voting(5, 3);
+    let _ = cluster.nodes[3].state.raise(like("ann"), |_| CausalLength::new(1));
+    let mine = users(&mut cluster, 3);
+    assert_eq!(cluster.agree(4, count()).unwrap().likes, mine.len() as u64);
+    assert_eq!(users(&mut cluster, 4), mine);
+}
+
+#[test]
 fn readers_of_a_post_share_rounds_and_whoever_comes_later_is_in_the_next_one() {
     let mut cluster = Cluster::voting(4, 3);
     let readers: Vec<u64> = (0..50).map(|_| cluster.ask(3, count())).collect();

@@ -1,5 +1,7 @@
 //! Who may vote: a voter is its data, and one that has lost it gets it back first.
 
+use likewise_replica::quorum::view::Standing;
+
 use super::*;
 
 fn parts(cluster: &mut Cluster, node: usize) -> Vec<Part> {
@@ -99,6 +101,23 @@ fn an_older_copy_of_a_voter_is_known_for_what_it_is() {
     assert_eq!(cluster.agree(2, count()).unwrap().likes, 1);
 }
 
+/// Whoever removes the file with the number of starts has a store that says less than others may know.
+#[test]
+fn a_voter_that_does_not_know_how_often_it_was_started_is_fresh() {
+    let mut cluster = Cluster::voting(3, 3);
+    cluster.restart(1, 5, false);
+    cluster.connect(1, 0);
+    cluster.connect(1, 2);
+    cluster.run_until("voting", |it| it.votes(1));
+    for (boot, expected) in [(5, Standing::Fresh), (6, Standing::Resuming)] {
+        cluster.restart(1, boot, false);
+        assert_eq!(cluster.nodes[1].replica.standing(), Some(expected), "boot {boot}");
+        cluster.connect(1, 0);
+        cluster.connect(1, 2);
+        cluster.run_until("voting", |it| it.votes(1));
+    }
+}
+
 #[test]
 fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
     let mut cluster = Cluster::voting(4, 3);
@@ -125,4 +144,34 @@ fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
         _ => true,
     };
     assert!(is_true, "{answer:?}: only voter 0 has it, and a voter that is gone");
+}
+
+/// Two nodes bear the name of one voter: somebody has replaced a node that was only cut off.
+#[test]
+fn a_late_vote_of_a_former_holder_is_worth_nothing_either() {
+    let mut cluster = Cluster::voting(5, 3);
+    for (a, b) in [(1, 0), (1, 2), (1, 4), (3, 0), (3, 2), (3, 4)] {
+        cluster.disconnect(a, b);
+    }
+    cluster.nodes[1].disk_holds = true;
+    let write = cluster.ask(3, set("ann", Action::Like, Some(0)));
+    cluster.run_for(Duration::from_millis(50));
+    cluster.start_namesake(4, 1);
+    cluster.connect(4, 0);
+    cluster.connect(4, 2);
+    cluster.run_until("voting", |it| it.votes(4));
+    cluster.connect(3, 0);
+    cluster.run_for(Duration::from_millis(50));
+    cluster.nodes[1].disk_holds = false;
+    cluster.persist(1);
+    cluster.handle(1, Input::Tick);
+    cluster.run_for(Duration::from_millis(50));
+    let answer = cluster.nodes[3].answers.get(&write);
+    assert_eq!(answer, None, "voter 0 is one, and nobody else who counts has it");
+    cluster.connect(3, 4);
+    cluster.run_until("answered", |it| it.nodes[3].answers.contains_key(&write));
+    assert!(cluster.nodes[4].state.length(like("ann")).liked());
+    // The one that was cut off hears of its successor, and leaves the seat to it for the time being.
+    cluster.connect(1, 0);
+    cluster.run_until("not voting", |it| !it.votes(1));
 }
