@@ -23,8 +23,9 @@ use crate::cluster::stream::{FrameReader, FrameWriter};
 use crate::node::Node;
 
 /// Messages of the replica that wait for the network. One more closes the link: whoever does not read for
-/// so long is repaired when it is back.
-const OUTGOING_MAX: usize = 128;
+/// so long is repaired when it is back. Frames are 32 at most; the rest is for votes, a message a turn of the
+/// node's thread, which may turn many times before this task does.
+const OUTGOING_MAX: usize = 1_024;
 
 /// Notices that wait for the network. One more is dropped, and comes again.
 const NOTICES_MAX: usize = 16;
