@@ -14,7 +14,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const PURE_DEPENDENCIES: [&str; 8] =
     ["bytes", "foca", "hashbrown", "likewise-state", "parking_lot", "rand", "roaring", "siphasher"];
 
-const PURE_CRATES: [&str; 2] = ["likewise-state", "likewise-replica"];
+const PURE_CRATES: [&str; 3] = ["likewise-state", "likewise-replica", "likewise-history"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
