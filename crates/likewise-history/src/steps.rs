@@ -110,15 +110,14 @@ impl Step {
         }
     }
 
-    /// Whether both ask for the very same change.
+    /// Whether both, of which each would change the post now, ask for the same change: raises to one length, or
+    /// sets of one like, which as they change it now both want what it is not.
     pub(crate) fn is_twin_of(&self, other: &Self) -> bool {
         match (&self.act, &other.act) {
             (Act::Raise { user, to }, Act::Raise { user: other, to: other_to }) => {
                 user == other && to == other_to
             }
-            (Act::Set { user, liked, .. }, Act::Set { user: other, liked: other_liked, .. }) => {
-                user == other && liked == other_liked
-            }
+            (Act::Set { user, .. }, Act::Set { user: other, .. }) => user == other,
             _ => false,
         }
     }

@@ -22,7 +22,8 @@ impl Violation {
         Self { operations, last }
     }
 
-    /// How many completed operations the prefix has. Without the last of them all could be explained.
+    /// How many completed operations the prefix has. Without the last of them all can be explained, unless that
+    /// could not be decided.
     #[must_use]
     pub fn completed(&self) -> usize {
         self.operations.iter().filter(|it| it.end.is_some()).count()

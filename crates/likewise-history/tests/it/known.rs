@@ -192,6 +192,22 @@ fn a_write_of_unknown_outcome_happens_late_once_or_never() {
     assert_wrong(&[saw(1, 1, 2, Count, Counted(1)), asked(0, 3, like(A))], 1);
 }
 
+/// The like by user 1, then the raise without a reply, the like by user 2 to 3, the list, and the other like.
+#[test]
+fn the_only_order_is_found_where_a_write_without_a_reply_is_between_writes_of_two_users() {
+    let day = |told| {
+        [
+            saw(0, 1, 10, like(3), V(1)),
+            saw(1, 1, 11, like(1), V(1)),
+            saw(2, 1, 12, like(2), V(told)),
+            saw(3, 1, 13, List, list(&[1, 2])),
+            asked(4, 1, Raise { user: 2, to: 2 }),
+        ]
+    };
+    assert_fine(&day(3));
+    assert_wrong(&day(5), 3);
+}
+
 #[test]
 fn a_list_with_the_later_of_two_likes_alone_is_wrong() {
     let day = |seen: &[usize]| {
@@ -272,4 +288,21 @@ no order explains the replies of these 2 operations (`>` ended last):
   client 7           7 to ...       like by user 1       -> (under way)
 ";
     assert_eq!(violation.to_string(), shown);
+}
+
+#[test]
+fn whoever_mixes_up_operations_is_told() {
+    let mixed_up = |then: fn(&mut History)| {
+        let mut history = History::default();
+        history.begin(0, Count, 5);
+        std::panic::catch_unwind(move || then(&mut history)).is_err()
+    };
+    assert!(!mixed_up(|history| history.end(0, Counted(0), 5)));
+    assert!(mixed_up(|history| history.end(1, Counted(0), 6)));
+    assert!(mixed_up(|history| history.end(0, Counted(0), 4)));
+    assert!(mixed_up(|history| history.end(0, Done, 6)));
+    assert!(mixed_up(|history| {
+        history.end(0, Counted(0), 6);
+        history.end(0, Counted(0), 7);
+    }));
 }
