@@ -19,5 +19,8 @@ mod original;
 
 mod strangers;
 
+mod histories;
+mod witnesses;
+
 mod demonstration;
 mod events;

@@ -20,7 +20,7 @@ const SOME: usize = 300;
 const SHIFT: usize = 2_000;
 
 /// Whether the test can be run here. A machine that checks changes has to be able to.
-fn possible() -> bool {
+pub(crate) fn possible() -> bool {
     let Err(why) = wires::possible() else { return true };
     assert!(std::env::var_os("CI").is_none(), "CI must be able to make network namespaces: {why}");
     // Past the harness, which keeps what a test prints to itself unless it fails.
