@@ -27,12 +27,12 @@ pub(crate) fn run(folder: &Path, scale: Scale) {
         "| likes | ready after | equal after | bytes sent | a like | CPU of the full one | of the empty one |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|");
-    let full = Node::start(folder, 0, None);
+    let full = Node::start(folder, 0, None, &[]);
     wait_for("ready node", || full.is_ready().then_some(()));
     fill(&full, scale.likes.into());
     let (cpu, sent) = (full.process.cpu_seconds(), sent_bytes(&full));
     let started = Instant::now();
-    let empty = Node::start(folder, 1, Some(full.cluster));
+    let empty = Node::start(folder, 1, Some(full.cluster), &[]);
     wait_for("ready node", || empty.is_ready().then_some(()));
     let ready = started.elapsed();
     let nodes = [full, empty];

@@ -22,12 +22,17 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts node number `number` in a folder of its own and waits until it says where it listens.
-    pub(crate) fn start(folder: &Path, number: usize, join: Option<SocketAddr>) -> Self {
+    pub(crate) fn start(
+        folder: &Path,
+        number: usize,
+        join: Option<SocketAddr>,
+        more: &[&str],
+    ) -> Self {
         let name = NAMES[number];
         let mut command = Command::new(env!("CARGO_BIN_EXE_likewise"));
         command.args(["serve", "--name", name, "--log", "warn", "--durability", "always"]);
         command.args(["--http", "127.0.0.1:0", "--cluster", "127.0.0.1:0"]);
-        command.arg("--data").arg(folder.join(name));
+        command.arg("--data").arg(folder.join(name)).args(more);
         if let Some(address) = join {
             command.args(["--join", &address.to_string()]);
         }
@@ -88,6 +93,11 @@ impl View {
         Duration::from_secs_f64(lags.fold(0.0, f64::max) / 1e3)
     }
 
+    /// Whether the node has its vote.
+    pub(crate) fn is_voting(&self) -> bool {
+        self.0["standing"] == "active"
+    }
+
     /// Whether so many peers are alive and have links with this node.
     fn has_linked(&self, peers: usize) -> bool {
         self.peers().filter(|peer| peer["state"] == "alive" && peer["linked"] == true).count()
@@ -102,9 +112,19 @@ impl View {
 
 /// Starts a cluster and waits until every node is linked with all others and ready.
 pub(crate) fn start(folder: &Path, size: usize) -> Vec<Node> {
-    let mut nodes = vec![Node::start(folder, 0, None)];
+    start_with(folder, size, &[])
+}
+
+/// The same, of which all nodes are voters.
+pub(crate) fn start_voting(folder: &Path, size: usize) -> Vec<Node> {
+    start_with(folder, size, &["--voters", &NAMES[..size].join(",")])
+}
+
+fn start_with(folder: &Path, size: usize, more: &[&str]) -> Vec<Node> {
+    std::fs::create_dir_all(folder).expect("the folder can be made");
+    let mut nodes = vec![Node::start(folder, 0, None, more)];
     let first = nodes[0].cluster;
-    nodes.extend((1..size).map(|number| Node::start(folder, number, Some(first))));
+    nodes.extend((1..size).map(|number| Node::start(folder, number, Some(first), more)));
     for node in &nodes {
         wait_for("cluster", || (node.is_ready() && node.view().has_linked(size - 1)).then_some(()));
     }

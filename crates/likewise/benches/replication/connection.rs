@@ -55,17 +55,27 @@ impl Connection {
 
 /// The answer, once it is whole.
 fn answer(received: &[u8]) -> Option<Answer> {
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let (bytes, status) = whole(received)?;
+    let head = head(received)?;
+    let body = String::from_utf8_lossy(&received[head..bytes]).into_owned();
+    Some(Answer { status, body })
+}
+
+/// Bytes and status of the first answer in `received`, once it is whole.
+pub(crate) fn whole(received: &[u8]) -> Option<(usize, u16)> {
+    let end = head(received)?;
     let head = std::str::from_utf8(&received[..end]).expect("a head is text");
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then_some(value.trim())
     });
     let length: usize = length.map_or(0, |length| length.parse().expect("a length is a number"));
-    let body = received.get(end..end + length)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    Some(Answer {
-        status: status.expect("an answer begins with its status"),
-        body: String::from_utf8_lossy(body).into_owned(),
-    })
+    let status = status.expect("an answer begins with its status");
+    (received.len() >= end + length).then_some((end + length, status))
+}
+
+/// Where the head ends.
+fn head(received: &[u8]) -> Option<usize> {
+    Some(received.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4)
 }

@@ -43,6 +43,15 @@ struct Shared {
 impl Load {
     /// Likes that nobody has given before, `rate` a second; `first` is the number of the first.
     pub(crate) fn start(node: &Node, rate: u32, first: u64) -> Self {
+        Self::start_at(node, rate, first, |like| (scattered(like) % POSTS, like % USERS))
+    }
+
+    /// The same, all of them of one post: the one after all others.
+    pub(crate) fn at_hot_post(node: &Node, rate: u32) -> Self {
+        Self::start_at(node, rate, 0, |like| (POSTS, like % USERS))
+    }
+
+    fn start_at(node: &Node, rate: u32, first: u64, like: fn(u64) -> Like) -> Self {
         let started = Instant::now();
         let shared = Arc::new(Shared { stopped: AtomicBool::new(false), done: AtomicU64::new(0) });
         let connections = if rate < 10_000 { 1 } else { CONNECTIONS };
@@ -59,7 +68,6 @@ impl Load {
                     let due = (started.elapsed().as_secs_f64() * a_second) as u64;
                     let until = due.min(sent + REQUEST_LIKES_MAX);
                     let likes = (sent..until).map(|like| first + like * connections + number);
-                    let like = |like| (scattered(like) % POSTS, like % USERS);
                     write(&mut connection, likes.map(like));
                     shared.done.fetch_add(until - sent, Ordering::Relaxed);
                     sent = until;

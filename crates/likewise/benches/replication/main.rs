@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p likewise --bench replication` prints tables of Markdown; what repair costs is printed by
 //! `cargo bench -p likewise-replica`. `-- --quick` does little of everything, to show that it works;
-//! `-- visibility`, `-- rate`, `-- bootstrap` and `-- idle` do one part. The files need about 2 GB in the
+//! `-- visibility`, `-- rate`, `-- bootstrap`, `-- idle` and `-- votes` do one part. The files need about 2 GB in the
 //! target folder, or in the folder that `LIKEWISE_BENCH_FOLDER` names.
 //!
 //! The nodes and the load share the machine, which each of them would have for itself otherwise.
@@ -28,6 +28,8 @@ mod rate;
 mod bootstrap;
 
 mod idle;
+
+mod votes;
 
 use std::path::Path;
 use std::time::Duration;
@@ -74,11 +76,12 @@ type Measure = fn(folder: &Path, scale: Scale);
 fn main() {
     let asked = Asked::from_command_line();
     let scale = if asked.quick { QUICK } else { FULL };
-    let measures: [(&str, Measure); 4] = [
+    let measures: [(&str, Measure); 5] = [
         ("visibility", visibility::run),
         ("rate", rate::run),
         ("bootstrap", bootstrap::run),
         ("idle", idle::run),
+        ("votes", votes::run),
     ];
     for (name, measure) in measures {
         if asked.includes(name) {
@@ -93,4 +96,9 @@ fn quantile(times: &[Duration], share: f64) -> String {
     let at = (times.len() as f64 * share) as usize;
     let time = times.get(at.min(times.len().saturating_sub(1)));
     time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
+}
+
+/// The same of what a closed loop has measured.
+fn quantile_of(measured: &likewise::load::Measured, share: f64) -> String {
+    format!("{:.1} ms", measured.quantile(share).as_secs_f64() * 1e3)
 }
