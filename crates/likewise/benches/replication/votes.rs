@@ -84,7 +84,7 @@ fn row(nodes: &[Node], name: &str, work: Work, is_hot: bool, level: &'static str
     let mut runs: Vec<Measured> = (0..RUNS)
         .map(|_| measure(&nodes[0], work, is_hot, level, scale.rate_time, &refused))
         .collect();
-    drop(writer.map(Load::stop));
+    let _ = writer.map(Load::stop);
     runs.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
     let run = &runs[RUNS / 2];
     let agreements = all() - all_before;
