@@ -24,6 +24,8 @@ pub mod history;
 
 pub mod state;
 
+pub mod seats;
+
 pub mod scenario;
 
 pub mod world;

@@ -88,11 +88,16 @@ pub enum Answers {
 /// What somebody who takes over a seat, with an empty disk, does before voting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seats {
-    /// It claims the seat, waits until the rolls of a quorum name it, copies from each of those, and votes.
-    /// Votes carry the roll of the voter, and a coordinator drops those of a holder that a roll has replaced.
+    /// It claims the seat, waits until the rolls of a quorum that votes name it, copies from each of those
+    /// what it holds and its roll, and votes. Votes carry the roll of the voter, and a coordinator drops
+    /// those of a holder that a roll has replaced.
     ClaimThenCopy,
     /// The same, but it copies from each as soon as that one names it, and votes when all is done.
     ClaimThenCopyEach,
+    /// Wrong: it copies from all the others, whether those vote or are new themselves.
+    ClaimThenCopyFromAny,
+    /// Wrong: it does not take over the rolls of those that it copies from.
+    ClaimThenCopyWithoutRolls,
     /// Wrong: it copies, claims the seat, waits until it is named, and votes.
     CopyThenClaim,
     /// Wrong: it copies, and votes. There are no rolls.
@@ -105,6 +110,6 @@ impl Seats {
     /// Whether rolls say who holds a seat.
     #[must_use]
     pub const fn rolls(self) -> bool {
-        matches!(self, Self::ClaimThenCopy | Self::ClaimThenCopyEach | Self::CopyThenClaim)
+        !matches!(self, Self::CopyOnly | Self::AtOnce)
     }
 }

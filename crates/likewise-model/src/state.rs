@@ -5,13 +5,10 @@ use crate::history::History;
 use crate::protocol::VOTERS;
 use crate::voter::Voter;
 
-/// The place among the voters of who takes over seat 0, where somebody does.
-pub const NEWCOMER: usize = VOTERS;
-
 /// One moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// Who holds the seats; then the newcomer, where there is one.
+    /// Who holds the seats; then the newcomer of seat 0, then that of seat 1, where there are any.
     pub voters: Vec<Voter>,
     /// Who asks.
     pub clients: Vec<Client>,
@@ -24,18 +21,12 @@ pub struct State {
 }
 
 impl State {
-    /// Whether seat 0 changes hands in this scenario.
-    #[must_use]
-    pub fn has_newcomer(&self) -> bool {
-        self.voters.len() > VOTERS
-    }
-
-    /// The same state with its voters in order: which of them is which matters to nobody. Where seat 0
-    /// changes hands, only the other two are alike.
+    /// The same state with its voters in order: which of them is which matters to nobody. Those
+    /// whose seat changes hands stay where they are.
     #[must_use]
     pub fn representative(&self) -> Self {
         let mut state = self.clone();
-        let alike = if self.has_newcomer() { 1..VOTERS } else { 0..VOTERS };
+        let alike = self.voters.len() - VOTERS..VOTERS;
         state.voters[alike].sort_unstable();
         state
     }

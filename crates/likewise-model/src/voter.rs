@@ -5,6 +5,7 @@
 //! [`State::representative`](crate::state::State).
 
 use crate::post::Post;
+use crate::seats::Roll;
 
 /// The most clients that a scenario has.
 pub const CLIENTS_MAX: usize = 4;
@@ -19,17 +20,19 @@ pub enum Talk {
     Lost,
     /// It got there, and the answer waits until the disk has what it reports.
     Unsynced(Post),
+    /// The answer is on its way. Only where every step is taken, see [`Steps`](crate::world::Steps).
+    OnItsWay(Vote),
     /// The answer is there.
     Heard(Vote),
 }
 
-/// What a voter reports: what it held, and whether its roll named the newcomer of seat 0 by then.
+/// What a voter reports: what it held, and its roll at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vote {
     /// All that the voter held.
     pub post: Post,
-    /// Whether the voter's roll says that seat 0 has a new holder.
-    pub names_newcomer: bool,
+    /// Which newcomers its roll named.
+    pub roll: Roll,
 }
 
 /// One voter. The order of the fields only matters to sorting.
@@ -43,10 +46,12 @@ pub struct Voter {
     pub talks: [Talk; CLIENTS_MAX],
     /// What questions of steps that are over would still write here, if they arrived.
     pub late: Vec<Post>,
-    /// Its roll: whether seat 0 has a new holder.
-    pub names_newcomer: bool,
-    /// Whether the newcomer has copied what it held.
-    pub copied: bool,
+    /// Whether it votes. A newcomer does not at first.
+    pub votes: bool,
+    /// Who holds the seats, as far as it knows.
+    pub roll: Roll,
+    /// Which newcomers have copied all that it held.
+    pub copied_by: Roll,
 }
 
 impl Voter {
@@ -71,7 +76,7 @@ impl Voter {
     /// What it would report now.
     #[must_use]
     pub const fn vote(&self, post: Post) -> Vote {
-        Vote { post, names_newcomer: self.names_newcomer }
+        Vote { post, roll: self.roll }
     }
 
     /// The power is gone and comes back. Who waited for an answer may ask again.

@@ -7,6 +7,7 @@
 //! - *An operation, or a round, begins when its first question arrives.* Nobody sees it earlier.
 //! - *A message is never dropped: it is late for ever.* There is no step for it.
 //!
+//! A newcomer takes no question before it votes: that it may store what comes earlier shows nobody more.
 //! That nodes also tell each other of likes on their own is in here too: it is a `Merge` that arrives
 //! somewhere while its answer does not.
 
@@ -17,7 +18,8 @@ use crate::history::History;
 use crate::post::{Op, Post};
 use crate::protocol::{Answers, Protocol, Quorum, Reads, Seats, VOTERS};
 use crate::scenario::Scenario;
-use crate::state::{NEWCOMER, State};
+use crate::seats::{bit, votes};
+use crate::state::State;
 use crate::voter::{Talk, Voter};
 
 /// A scenario under rules.
@@ -27,6 +29,18 @@ pub struct World {
     pub scenario: Scenario,
     /// By which rules.
     pub protocol: Protocol,
+    /// In how small steps.
+    pub steps: Steps,
+}
+
+/// In how small steps a world goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// What nobody can tell apart happens at once, and voters that are alike are one.
+    Few,
+    /// One at a time: beginnings, questions, answers. Many times more states, so this only serves to see that
+    /// the other way hides nothing.
+    Every,
 }
 
 /// One thing that happens.
@@ -42,6 +56,23 @@ pub enum Action {
         next_round: bool,
         /// Whether the answer gets back.
         heard: bool,
+    },
+    /// An operation begins. Only where every step is taken, as the next two.
+    Begin {
+        /// Whose.
+        client: usize,
+    },
+    /// A round begins.
+    Round {
+        /// Whose.
+        client: usize,
+    },
+    /// An answer arrives.
+    Hear {
+        /// Who hears it.
+        client: usize,
+        /// Whose it is.
+        voter: usize,
     },
     /// A question of a step that is over arrives at a voter, and nobody waits for the answer.
     ArriveLate {
@@ -60,20 +91,27 @@ pub enum Action {
         /// Who.
         voter: usize,
     },
-    /// A voter's roll names the newcomer as holder of seat 0 from now on.
+    /// A newcomer and a voter tell each other their rolls.
     Claim {
-        /// Whose roll.
+        /// Who claims a seat.
+        newcomer: usize,
+        /// Who is told.
         voter: usize,
     },
     /// The newcomer copies all that a voter holds.
     Copy {
+        /// Who copies.
+        newcomer: usize,
         /// Whose.
         voter: usize,
     },
 }
 
-/// The name of the one property.
+/// What must be so always.
 pub const LINEARIZABLE: &str = "the history is linearizable";
+
+/// What must be so sometimes, or the search has seen nothing.
+pub const TRIED: &str = "all that may go wrong did, and everybody was answered";
 
 impl Model for World {
     type State = State;
@@ -81,10 +119,12 @@ impl Model for World {
 
     fn init_states(&self) -> Vec<State> {
         let start = self.scenario.start;
-        let mut voters = vec![Voter { memory: start, disk: start, ..Voter::default() }; VOTERS];
-        if self.scenario.newcomer {
-            let names_newcomer = self.protocol.seats.rolls();
-            voters.push(Voter { names_newcomer, ..Voter::default() });
+        let holder = Voter { memory: start, disk: start, votes: true, ..Voter::default() };
+        let mut voters = vec![holder; VOTERS];
+        for voter in VOTERS..VOTERS + self.scenario.newcomers {
+            let roll = if self.protocol.seats.rolls() { bit(voter) } else { 0 };
+            let votes = self.protocol.seats == Seats::AtOnce;
+            voters.push(Voter { roll, votes, ..Voter::default() });
         }
         let clients = vec![Client::default(); self.scenario.clients.len()];
         let history = History::new(self.scenario.ops());
@@ -101,7 +141,7 @@ impl Model for World {
             self.questions(state, client, actions);
         }
         for (voter, held) in state.voters.iter().enumerate() {
-            if self.takes_part(state, voter) {
+            if held.votes {
                 actions
                     .extend(held.late.iter().map(|push| Action::ArriveLate { voter, push: *push }));
             }
@@ -112,9 +152,7 @@ impl Model for World {
                 }
             }
         }
-        if state.has_newcomer() {
-            self.changes_of_hands(state, actions);
-        }
+        self.takeovers(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -124,6 +162,9 @@ impl Model for World {
             Action::Arrive { client, voter, next_round: next, heard } => {
                 return Some(self.arrive(state.clone(), client, voter, next, heard));
             }
+            Action::Begin { client } => self.go_on(&mut next, client, false),
+            Action::Round { client } => self.go_on(&mut next, client, true),
+            Action::Hear { client, voter } => self.hear(&mut next, client, voter),
             Action::ArriveLate { voter, push } => {
                 let voter = &mut next.voters[voter];
                 voter.late.retain(|late| *late != push);
@@ -134,22 +175,31 @@ impl Model for World {
                 next.crashes -= 1;
                 next.voters[voter].crash();
             }
-            Action::Claim { voter } => next.voters[voter].names_newcomer = true,
-            Action::Copy { voter } => {
-                let copied = next.voters[voter].memory;
-                next.voters[voter].copied = true;
-                next.voters[NEWCOMER].receive(copied, crashes);
-            }
+            Action::Claim { newcomer, voter } => self.claim(&mut next, newcomer, voter),
+            Action::Copy { newcomer, voter } => self.copy(&mut next, newcomer, voter),
         }
         Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(LINEARIZABLE, |_, state: &State| !state.wrong)]
+        vec![
+            Property::always(LINEARIZABLE, |_, state: &State| !state.wrong),
+            Property::sometimes(TRIED, |world: &Self, state: &State| {
+                let answered = state.history.calls().filter(|call| call.answer.is_some()).count();
+                let changed = state.voters.iter().all(|voter| voter.votes);
+                answered == world.scenario.ops() && state.crashes == 0 && changed
+            }),
+        ]
     }
 }
 
 impl World {
+    /// The scenario under the rules.
+    #[must_use]
+    pub const fn new(scenario: Scenario, protocol: Protocol) -> Self {
+        Self { scenario, protocol, steps: Steps::Few }
+    }
+
     /// What the client is doing or will do next.
     pub(crate) fn op(&self, client: usize, state: &State) -> Option<Op> {
         self.scenario.clients[client].get(usize::from(state.clients[client].done)).copied()
@@ -160,7 +210,7 @@ impl World {
     fn may_show_a_mistake(&self, state: &State, client: usize) -> bool {
         let done = usize::from(state.clients[client].done);
         let left = &self.scenario.clients[client][done..];
-        let waits = |voter: &Voter| matches!(voter.talks[client], Talk::Asked | Talk::Unsynced(_));
+        let waits = |voter: &Voter| !matches!(voter.talks[client], Talk::Lost | Talk::Heard(_));
         let Step::Collect { round, .. } = state.clients[client].step else {
             return left.iter().any(|op| !matches!(op, Op::Join(..)));
         };
@@ -171,18 +221,18 @@ impl World {
 
     fn questions(&self, state: &State, client: usize, actions: &mut Vec<Action>) {
         let Some(op) = self.op(client, state) else { return };
-        let now = state.clients[client];
-        let first = match now.step {
-            Step::Idle => begin(&self.protocol, op, self.scenario.start),
-            step => step,
-        };
+        let Some(now) = self.asked(state, client, false) else { return };
         let next = self.next_round(state, client, op);
+        if self.steps == Steps::Every {
+            self.small_steps(state, client, next.is_some(), actions);
+            return;
+        }
         for (voter, held) in state.voters.iter().enumerate() {
-            if !self.scenario.sees(client, voter) || !self.takes_part(state, voter) {
+            if !self.scenario.sees(client, voter) || !held.votes {
                 continue;
             }
             if held.talks[client] == Talk::Asked {
-                push_arrivals(actions, client, voter, held, first, false);
+                push_arrivals(actions, client, voter, held, now, false);
             }
             if let Some(step) = next {
                 push_arrivals(actions, client, voter, held, step, true);
@@ -197,6 +247,25 @@ impl World {
             Step::Idle => Some(begin(&self.protocol, op, self.scenario.start)),
             _ if next_round => self.next_round(state, client, op),
             step => Some(step),
+        }
+    }
+
+    fn small_steps(&self, state: &State, client: usize, round: bool, actions: &mut Vec<Action>) {
+        if state.clients[client].step == Step::Idle {
+            actions.push(Action::Begin { client });
+            return;
+        }
+        if round {
+            actions.push(Action::Round { client });
+        }
+        for (voter, held) in state.voters.iter().enumerate() {
+            match held.talks[client] {
+                Talk::Asked if held.votes && self.scenario.sees(client, voter) => {
+                    actions.push(Action::Arrive { client, voter, next_round: false, heard: true });
+                }
+                Talk::OnItsWay(_) => actions.push(Action::Hear { client, voter }),
+                _ => {}
+            }
         }
     }
 
@@ -217,45 +286,6 @@ impl World {
         }
     }
 
-    /// A newcomer takes nothing before it votes. That it may store what it is sent earlier shows nobody more.
-    fn takes_part(&self, state: &State, voter: usize) -> bool {
-        if voter != NEWCOMER {
-            return true;
-        }
-        let others = &state.voters[1..VOTERS];
-        let copied = others.iter().all(|other| other.copied);
-        let named = others.iter().all(|other| other.names_newcomer);
-        match self.protocol.seats {
-            Seats::AtOnce => true,
-            Seats::CopyOnly => copied,
-            Seats::ClaimThenCopy | Seats::ClaimThenCopyEach | Seats::CopyThenClaim => {
-                copied && named
-            }
-        }
-    }
-
-    fn changes_of_hands(&self, state: &State, actions: &mut Vec<Action>) {
-        let others = &state.voters[1..VOTERS];
-        let copied = others.iter().all(|other| other.copied);
-        let named = others.iter().all(|other| other.names_newcomer);
-        for voter in 1..VOTERS {
-            let other = &state.voters[voter];
-            let (may_claim, may_copy) = match self.protocol.seats {
-                Seats::ClaimThenCopy => (true, named),
-                Seats::ClaimThenCopyEach => (true, other.names_newcomer),
-                Seats::CopyThenClaim => (copied, true),
-                Seats::CopyOnly => (false, true),
-                Seats::AtOnce => (false, false),
-            };
-            if may_claim && !other.names_newcomer {
-                actions.push(Action::Claim { voter });
-            }
-            if may_copy && !other.copied {
-                actions.push(Action::Copy { voter });
-            }
-        }
-    }
-
     fn arrive(
         &self,
         mut state: State,
@@ -264,15 +294,8 @@ impl World {
         next_round: bool,
         heard: bool,
     ) -> State {
-        let op = self.op(client, &state).expect("only a client that has something to do asks");
-        let step = self.asked(&state, client, next_round).expect("what arrives was asked");
-        if state.clients[client].step == Step::Idle {
-            let done = usize::from(state.clients[client].done);
-            state.history.call(self.scenario.place(client, done), client, op);
-        }
-        if state.clients[client].step != step {
-            self.enter(&mut state, client, step);
-        }
+        self.go_on(&mut state, client, next_round);
+        let step = state.clients[client].step;
         let crashes = self.scenario.crashes > 0;
         let waits = crashes && self.waits_for_the_disk(step);
         let held = &mut state.voters[voter];
@@ -281,10 +304,32 @@ impl World {
         held.talks[client] = match heard {
             false => Talk::Lost,
             true if waits && held.disk != post => Talk::Unsynced(post),
-            true => Talk::Heard(held.vote(post)),
+            true => Talk::OnItsWay(held.vote(post)),
         };
-        self.settle(&mut state, client);
+        if self.steps == Steps::Few {
+            self.hear(&mut state, client, voter);
+        }
         state
+    }
+
+    /// The client begins its next operation or its next round, unless it is in it.
+    fn go_on(&self, state: &mut State, client: usize, next_round: bool) {
+        let op = self.op(client, state).expect("only a client that has something to do asks");
+        let step = self.asked(state, client, next_round).expect("what arrives was asked");
+        if state.clients[client].step == Step::Idle {
+            let done = usize::from(state.clients[client].done);
+            state.history.call(self.scenario.place(client, done), client, op);
+        }
+        if state.clients[client].step != step {
+            self.enter(state, client, step);
+        }
+    }
+
+    fn hear(&self, state: &mut State, client: usize, voter: usize) {
+        if let Talk::OnItsWay(vote) = state.voters[voter].talks[client] {
+            state.voters[voter].talks[client] = Talk::Heard(vote);
+            self.settle(state, client);
+        }
     }
 
     fn waits_for_the_disk(&self, step: Step) -> bool {
@@ -301,8 +346,10 @@ impl World {
         held.receive(Post::default(), true);
         for client in 0..state.clients.len() {
             if let Talk::Unsynced(post) = state.voters[voter].talks[client] {
-                state.voters[voter].talks[client] = Talk::Heard(state.voters[voter].vote(post));
-                self.settle(state, client);
+                state.voters[voter].talks[client] = Talk::OnItsWay(state.voters[voter].vote(post));
+                if self.steps == Steps::Few {
+                    self.hear(state, client, voter);
+                }
             }
         }
     }
@@ -352,17 +399,4 @@ fn push_arrivals(
     if matches!(step, Step::Collect { .. }) && !held.memory.covers(step.push()) {
         actions.push(Action::Arrive { client, voter, next_round, heard: false });
     }
-}
-
-/// The votes that count, at most one of each seat. A newcomer's vote takes the place of the old holder's, and
-/// a roll that names the newcomer takes the old holder's away.
-fn votes(state: &State, client: usize) -> Vec<Post> {
-    let heard = |voter: usize| match state.voters.get(voter)?.talks[client] {
-        Talk::Heard(vote) => Some(vote),
-        _ => None,
-    };
-    let newcomer = heard(NEWCOMER);
-    let replaced = (1..VOTERS).filter_map(heard).any(|vote| vote.names_newcomer);
-    let first = newcomer.or_else(|| heard(0).filter(|_| !replaced));
-    first.into_iter().chain((1..VOTERS).filter_map(heard)).map(|vote| vote.post).collect()
 }
