@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p likewise-model -- --nocapture` prints a row of the table for each search, and for each mistake
 //! the shortest history that shows it.
+#![expect(clippy::print_stdout, reason = "the table is what one runs this for")]
 
 use likewise_model::protocol::Protocol;
 use likewise_model::scenario::Scenario;
