@@ -159,8 +159,9 @@ impl Model for World {
         let mut next = state.clone();
         let crashes = self.scenario.crashes > 0;
         match action {
-            Action::Arrive { client, voter, next_round: next, heard } => {
-                return Some(self.arrive(state.clone(), client, voter, next, heard));
+            Action::Arrive { client, voter, next_round, heard } => {
+                self.go_on(&mut next, client, next_round);
+                self.arrive(&mut next, client, voter, heard);
             }
             Action::Begin { client } => self.go_on(&mut next, client, false),
             Action::Round { client } => self.go_on(&mut next, client, true),
@@ -286,15 +287,7 @@ impl World {
         }
     }
 
-    fn arrive(
-        &self,
-        mut state: State,
-        client: usize,
-        voter: usize,
-        next_round: bool,
-        heard: bool,
-    ) -> State {
-        self.go_on(&mut state, client, next_round);
+    fn arrive(&self, state: &mut State, client: usize, voter: usize, heard: bool) {
         let step = state.clients[client].step;
         let crashes = self.scenario.crashes > 0;
         let waits = crashes && self.waits_for_the_disk(step);
@@ -307,9 +300,8 @@ impl World {
             true => Talk::OnItsWay(held.vote(post)),
         };
         if self.steps == Steps::Few {
-            self.hear(&mut state, client, voter);
+            self.hear(state, client, voter);
         }
-        state
     }
 
     /// The client begins its next operation or its next round, unless it is in it.
