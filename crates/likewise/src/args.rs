@@ -75,6 +75,18 @@ pub struct NodeArgs {
     pub url: String,
 }
 
+/// What is to stand behind an answer.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ConsistencyArgs {
+    /// What stands behind the answer: the node (local), or a majority of the voters for one like (quorum) or
+    /// for a whole post (linearizable); the node's own choice unless given
+    #[arg(long, value_name = "LEVEL")]
+    pub consistency: Option<String>,
+    /// How long the voters may take, such as 500ms or 2s
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+}
+
 /// `likewise like` and `likewise unlike`
 #[derive(Debug, clap::Args)]
 pub struct WriteArgs {
@@ -91,6 +103,9 @@ pub struct WriteArgs {
     /// Print the node's answer as JSON
     #[arg(long)]
     pub json: bool,
+    /// What is to stand behind the answer.
+    #[command(flatten)]
+    pub consistency: ConsistencyArgs,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
@@ -108,6 +123,9 @@ pub struct CountArgs {
     /// Print a JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// What is to stand behind the answer.
+    #[command(flatten)]
+    pub consistency: ConsistencyArgs,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
@@ -124,6 +142,9 @@ pub struct UsersArgs {
     /// Print a JSON text a line, which keeps apart users whose ids hold line breaks
     #[arg(long)]
     pub json: bool,
+    /// What is to stand behind the answer.
+    #[command(flatten)]
+    pub consistency: ConsistencyArgs,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,

@@ -195,27 +195,37 @@ impl Client {
     }
 
     /// Sends a request again for as long as the node answers 503 with a time to wait. To repeat any of
-    /// our requests is safe.
+    /// our requests is safe, but where voters are missing the node has waited long enough already, and what it
+    /// says of them is what somebody has to read.
     fn patiently(
         &self,
         send: impl Fn() -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Response<Body>, ClientError> {
         let mut attempts = 0;
         loop {
-            let response = send().map_err(|source| self.unreachable(source))?;
+            let mut response = send().map_err(|source| self.unreachable(source))?;
             attempts += 1;
             let header = response.headers().get("retry-after");
             let seconds: Option<u64> = header.and_then(|text| text.to_str().ok()?.parse().ok());
             match seconds {
                 Some(seconds)
                     if response.status() == StatusCode::SERVICE_UNAVAILABLE
-                        && attempts < PATIENCE =>
+                        && attempts < PATIENCE
+                        && !self.is_without_majority(&mut response)? =>
                 {
                     std::thread::sleep(Duration::from_secs(seconds.min(5)));
                 }
                 _ => return Ok(response),
             }
         }
+    }
+
+    /// Whether a node says that too few voters have answered it.
+    fn is_without_majority(&self, response: &mut Response<Body>) -> Result<bool, ClientError> {
+        let text = self.text(response)?;
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        *response.body_mut() = Body::builder().data(text);
+        Ok(problem["type"] == "/problems/no-majority")
     }
 
     fn text(&self, response: &mut Response<Body>) -> Result<String, ClientError> {

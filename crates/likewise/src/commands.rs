@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::args::{Command, CountArgs, HealthArgs, TopArgs, UsersArgs, WriteArgs};
+use crate::args::{Command, ConsistencyArgs, CountArgs, HealthArgs, TopArgs, UsersArgs, WriteArgs};
 use crate::client::{Client, ClientError, encoded};
 use crate::{demo, load, transfer};
 
@@ -59,13 +59,21 @@ fn write(args: &WriteArgs, like: bool) -> Result<(), ClientError> {
     let client = Client::new(&args.node.url)?;
     let (post, user, kind) = (encoded(&args.post), encoded(&args.user), encoded(&args.kind));
     let seen = args.seen.map_or_else(String::new, |seen| format!("&seen={seen}"));
-    let path = format!("/v1/posts/{post}/likes/{user}?kind={kind}{seen}");
+    let level = consistency(&args.consistency);
+    let path = format!("/v1/posts/{post}/likes/{user}?kind={kind}{seen}{level}");
     let answer = if like { client.put(&path) } else { client.delete(&path) }?;
     if args.json {
         return print(format!("{answer}\n"));
     }
     // A write with an old `seen` may find that the user has changed their mind since.
     let does = if answer["liked"] == true { "likes" } else { "does not like" };
+    if answer["likes"].is_null() {
+        // A majority of the voters has it. What else is true of the post is another question.
+        return print(format!(
+            "{} {does} {}: version {}\n",
+            args.user, args.post, answer["version"]
+        ));
+    }
     let unchanged = if answer["changed"] == true { "" } else { ", as before" };
     print(format!(
         "{} {does} {}{unchanged}: {} likes, version {}\n",
@@ -73,9 +81,16 @@ fn write(args: &WriteArgs, like: bool) -> Result<(), ClientError> {
     ))
 }
 
+/// The parameters that say what is to stand behind an answer. The node judges them.
+fn consistency(args: &ConsistencyArgs) -> String {
+    let parameters = [("consistency", &args.consistency), ("timeout", &args.timeout)];
+    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect()
+}
+
 fn count(args: &CountArgs) -> Result<(), ClientError> {
     let client = Client::new(&args.node.url)?;
-    let path = format!("/v1/query?kind={}", encoded(&args.kind));
+    let path = format!("/v1/query?kind={}{}", encoded(&args.kind), consistency(&args.consistency));
     for posts in args.posts.chunks(QUERY_POSTS_MAX) {
         let body = json!({ "posts": posts }).to_string();
         let answer = client.post(&path, "application/json", body.as_bytes())?;
@@ -111,7 +126,8 @@ pub(crate) fn counts(
 fn users(args: &UsersArgs) -> Result<(), ClientError> {
     let client = Client::new(&args.node.url)?;
     let (post, kind) = (encoded(&args.post), encoded(&args.kind));
-    let first = format!("/v1/posts/{post}/likes?kind={kind}&limit={PAGE_MAX}");
+    let level = consistency(&args.consistency);
+    let first = format!("/v1/posts/{post}/likes?kind={kind}&limit={PAGE_MAX}{level}");
     let mut path = first.clone();
     loop {
         let answer = client.get(&path)?;

@@ -10,10 +10,14 @@ use std::path::{Path, PathBuf};
 use clap::builder::BoolishValueParser;
 use likewise_journal::journal::Durability;
 use likewise_journal::limits::NODE_BYTES_MAX;
+use likewise_replica::quorum::voters::Voters;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::consistency::Consistency;
 use crate::http::ServeLimits;
+
+mod votes;
 
 /// The settings of `likewise serve` as somebody wrote them: any may be missing, none is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
@@ -84,6 +88,15 @@ pub struct Settings {
     )]
     pub insecure: Option<bool>,
 
+    /// Names of the nodes whose majority stands behind quorum and linearizable requests, the same on all
+    /// nodes; best three or five. May be given more than once
+    #[arg(long, env = "LIKEWISE_VOTERS", value_name = "NAME", value_delimiter = ',')]
+    pub voters: Option<Vec<String>>,
+
+    /// What requests get that don't say: local, quorum or linearizable
+    #[arg(long, env = "LIKEWISE_CONSISTENCY", value_name = "LEVEL")]
+    pub consistency: Option<String>,
+
     /// Client connections at once; more are answered 503
     #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<u32>,
@@ -123,6 +136,10 @@ pub struct Config {
     pub cluster_name: String,
     /// How to be one of many, or `None` for a node by itself.
     pub cluster: Option<ClusterConfig>,
+    /// Whose majority stands behind requests at other levels than the local one, or `None` to refuse those.
+    pub voters: Option<Voters>,
+    /// What a request gets that asks for nothing.
+    pub consistency: Consistency,
     /// Client connections at once.
     pub connections_max: usize,
     /// How logs look.
@@ -193,6 +210,8 @@ impl Settings {
             join: None,
             cluster_key_file: None,
             insecure: Some(false),
+            voters: None,
+            consistency: Some(Consistency::Local.as_str().to_owned()),
             connections_max: Some(10_000),
             log_format: Some("human".to_owned()),
             log: Some("info".to_owned()),
@@ -273,6 +292,7 @@ impl Config {
         let settings = Settings::defaults().overlaid(&settings);
         let set = "the defaults set every field";
         let cluster = cluster(&settings)?;
+        let voters = votes::voters(&settings)?;
         let in_memory = settings.in_memory.expect(set);
         let data = settings.data.expect(set);
         let connections_max = settings.connections_max.expect(set);
@@ -282,8 +302,10 @@ impl Config {
         if data.as_os_str().is_empty() && !in_memory {
             return Err(invalid("data", "", "name a folder, or set in-memory"));
         }
-        Ok(Self {
+        let config = Self {
             cluster,
+            consistency: votes::consistency(&settings.consistency.expect(set), voters.as_ref())?,
+            voters,
             name: name("name", settings.name.expect(set))?,
             name_is_default,
             http: address("http", &settings.http.expect(set))?,
@@ -293,7 +315,9 @@ impl Config {
             connections_max: connections_max as usize,
             log_format: log_format(&settings.log_format.expect(set))?,
             log: log(settings.log.expect(set))?,
-        })
+        };
+        config.judge_votes(&config.name)?;
+        Ok(config)
     }
 
     /// A node for a test: on a free port, with its likes in `data` or in memory.

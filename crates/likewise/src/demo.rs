@@ -26,6 +26,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Likes that are sent to the first node.
 const LIKES: u64 = 100;
 
+/// Voters, where there are as many nodes.
+const VOTERS_MAX: u32 = 5;
+
 /// Set once the process is told to stop: whoever waits for the nodes gives up.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
@@ -79,12 +82,13 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("likewise-demo-").tempdir();
         let folder = folder.map_err(ClientError::file("make a folder for the demo"))?;
         let mut cluster = Self { nodes: Vec::new(), _folder: folder };
+        let voters = voters(count);
         for number in 1..=count {
             check_stopping()?;
             let name = format!("node-{number}");
             let join = cluster.nodes.first().map(|node| node.address.clone());
             let data = cluster._folder.path().join(&name);
-            cluster.nodes.push(Node::start(name, &data, join)?);
+            cluster.nodes.push(Node::start(name, &data, join, &voters)?);
         }
         Ok(cluster)
     }
@@ -112,11 +116,35 @@ impl Cluster {
             let after = format!("{:.1?} after the last was acknowledged", sent.elapsed());
             print(format!("  {}  {LIKES} likes, {after}\n", node.name))?;
         }
+        self.show_votes()?;
         let (url, last) = (first.client.url(), self.nodes[all - 1].client.url());
         print(format!(
             "\nTry it: like at one node, count at another, see who is there.\n\n  \
              curl -X PUT {url}/v1/posts/hello/likes/you\n  curl {last}/v1/posts/hello\n  \
+             curl '{last}/v1/posts/hello?consistency=linearizable'\n  \
              likewise members --url {url}\n\nCtrl-C stops all nodes and removes their data.\n"
+        ))
+    }
+
+    /// Waits until the voters vote, likes once more at the first node and counts at the last, with no wait in
+    /// between.
+    fn show_votes(&self) -> Result<(), ClientError> {
+        let (first, last) = (&self.nodes[0], &self.nodes[self.nodes.len() - 1]);
+        wait(|| {
+            let mut views = self.nodes.iter().map(|node| node.client.get("/v1/cluster"));
+            views.try_fold(true, |vote, view| Ok(vote && all_vote(&view?)))
+        })?;
+        first.client.put("/v1/posts/hello/likes/one-more?consistency=linearizable")?;
+        let asked = Instant::now();
+        let count = last.client.get("/v1/posts/hello?consistency=linearizable")?;
+        print(format!(
+            "\nOne more at {}, by a majority of the voters {}; at once, a linearizable count at {}:\n\n  \
+             {} likes, after {:.1?}\n",
+            first.name,
+            voters(self.nodes.len() as u32),
+            last.name,
+            count["likes"],
+            asked.elapsed()
         ))
     }
 
@@ -147,6 +175,7 @@ impl Node {
         name: String,
         data: &std::path::Path,
         join: Option<String>,
+        voters: &str,
     ) -> Result<Self, ClientError> {
         let failed = || ClientError::file(format!("start {name}"));
         let program = std::env::current_exe().map_err(failed())?;
@@ -159,6 +188,7 @@ impl Node {
         }
         command.args(["serve", "--until-stdin-ends", "--log-format", "json", "--name", &name]);
         command.args(["--http", "127.0.0.1:0", "--cluster", "127.0.0.1:0", "--data"]).arg(data);
+        command.args(["--voters", voters]);
         command.args(join.iter().flat_map(|join| ["--join", join]));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed())?;
@@ -193,6 +223,20 @@ fn follow(name: &str, log: impl io::Read, ready: &mpsc::Sender<(String, String)>
             _ => {}
         }
     }
+}
+
+/// The voters among so many nodes: an odd number of the first.
+fn voters(nodes: u32) -> String {
+    let count = nodes.min(VOTERS_MAX);
+    let count = if count.is_multiple_of(2) { count - 1 } else { count };
+    let names: Vec<String> = (1..=count).map(|number| format!("node-{number}")).collect();
+    names.join(",")
+}
+
+/// Whether a node could ask each of the voters now.
+fn all_vote(view: &Value) -> bool {
+    let voters = view["voters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    !voters.is_empty() && voters.iter().all(|voter| voter["state"] == "active")
 }
 
 /// How many members a node has links with, itself included.

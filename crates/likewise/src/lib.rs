@@ -18,6 +18,8 @@ pub mod args;
 
 pub mod config;
 
+pub mod consistency;
+
 pub mod banner;
 
 pub mod logging;

@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{Method, StatusCode};
-use likewise_replica::write::Written;
 use likewise_state::length::Action;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -26,6 +25,8 @@ use crate::metrics::collector::NodeCollector;
 mod collector;
 
 mod cluster;
+
+mod votes;
 
 mod lines;
 
@@ -45,6 +46,9 @@ const METHODS: [&str; 6] = ["GET", "PUT", "DELETE", "POST", "HEAD", "other"];
 /// The classes of status that answers have.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
+/// Whether an operation changed anything.
+const CHANGES: [&str; 3] = ["false", "true", "unknown"];
+
 /// Where a request or a connection was shed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Shed {
@@ -62,7 +66,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     operations: Family<OperationLabels, Counter>,
-    known_operations: [[Counter; 2]; 2],
+    known_operations: [[Counter; 3]; 2],
     shed: Family<ShedLabels, Counter>,
     /// Requests being worked on.
     pub(crate) requests_in_flight: Gauge,
@@ -108,8 +112,8 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(durations),
             known_operations: [
-                [known("unlike", "false"), known("unlike", "true")],
-                [known("like", "false"), known("like", "true")],
+                CHANGES.map(|changed| known("unlike", changed)),
+                CHANGES.map(|changed| known("like", changed)),
             ],
             operations,
             shed: Family::default(),
@@ -176,10 +180,11 @@ impl Metrics {
         }
     }
 
-    /// Counts a like or unlike that was done.
-    pub(crate) fn count_operation(&self, action: Action, written: &Written) {
+    /// Counts a like or unlike that was done. Of one that the voters stand behind nobody knows whether it
+    /// changed anything.
+    pub(crate) fn count_operation(&self, action: Action, changed: Option<bool>) {
         let of_action = &self.known_operations[usize::from(action == Action::Like)];
-        of_action[usize::from(written.changed)].inc();
+        of_action[changed.map_or(2, usize::from)].inc();
     }
 
     /// Counts a connection or request that was turned away.

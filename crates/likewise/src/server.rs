@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use likewise_journal::disk::file::FileDisk;
 use likewise_journal::error::JournalError;
 use likewise_journal::journal::{Journal, Options};
 use likewise_journal::recovery::Recovery;
+use likewise_journal::seats::SEATS_NAME;
 use likewise_journal::store::StoreId;
 use likewise_replica::member::{NodeId, Peer};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::seats::Kept;
+use likewise_state::codec::DecodeError;
 use likewise_state::state::{Keys, State, TableKey};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -18,7 +22,7 @@ use crate::cluster::key_file::KeyFileError;
 use crate::cluster::secret::Secret;
 use crate::cluster::seeds::plain;
 use crate::cluster::{Cluster, Sockets, Start};
-use crate::config::{ClusterConfig, Config};
+use crate::config::{ClusterConfig, Config, ConfigError};
 use crate::http;
 use crate::http::limits::CONNECTIONS_WAITING_MAX;
 use crate::node::{Node, NodeThread};
@@ -73,6 +77,15 @@ pub enum StartError {
     Random(getrandom::Error),
     /// The data folder is not in order.
     Journal(JournalError),
+    /// What a voter keeps in its data folder makes no sense.
+    Seats {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// The settings don't fit the name that the data folder keeps.
+    Votes(ConfigError),
 }
 
 impl fmt::Display for StartError {
@@ -101,6 +114,13 @@ impl fmt::Display for StartError {
             Self::KeyFile(source) => source.fmt(f),
             Self::Random(source) => write!(f, "the system gives no random bytes: {source}"),
             Self::Journal(source) => source.fmt(f),
+            Self::Seats { file, source } => write!(
+                f,
+                "what this node keeps of the voters' seats in {} makes no sense: {source}; remove the file, \
+                 and the node copies from the other voters before it votes again",
+                file.display()
+            ),
+            Self::Votes(source) => source.fmt(f),
         }
     }
 }
@@ -114,6 +134,8 @@ impl std::error::Error for StartError {
             Self::KeyFile(source) => source.source(),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),
+            Self::Seats { source, .. } => Some(source),
+            Self::Votes(source) => source.source(),
         }
     }
 }
@@ -148,7 +170,8 @@ impl Server {
         let (journal, recovery) = opened.unzip();
         warn_of_torn_end(recovery.as_ref());
         let me = me(&config, recovery.as_ref(), address)?;
-        let (node, thread) = Node::start(me.node, me.name.clone(), state, journal, None);
+        let voting = voting(&config, recovery.as_ref(), &me)?;
+        let (node, thread) = Node::start(me.node, me.name.clone(), state, journal, voting);
         let name = config.cluster_name.clone();
         let cluster = match met {
             Some((settings, sockets, advertise)) => {
@@ -214,7 +237,7 @@ impl Server {
             }
             leaving.node().drain();
         };
-        let routes = http::router(cluster.clone());
+        let routes = http::router(cluster.clone(), config.consistency);
         http::serve(listener, routes, config.serve_limits(), shutdown).await;
         cluster.leave().await;
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
@@ -254,6 +277,22 @@ fn me(config: &Config, recovery: Option<&Recovery>, http: SocketAddr) -> Result<
         http: http.to_string(),
         incarnation: recovery.map_or(1, |recovery| recovery.incarnation),
     })
+}
+
+/// How this node takes part in votes, where there are voters.
+fn voting(
+    config: &Config,
+    recovery: Option<&Recovery>,
+    me: &Peer,
+) -> Result<Option<Voting>, StartError> {
+    let Some(voters) = config.voters.clone() else { return Ok(None) };
+    config.judge_votes(&me.name).map_err(StartError::Votes)?;
+    let kept = recovery.and_then(|recovery| recovery.seats.as_deref()).map(Kept::decode);
+    let kept = kept.transpose().map_err(|source| {
+        let folder = config.data.as_deref().unwrap_or_else(|| Path::new("."));
+        StartError::Seats { file: folder.join(SEATS_NAME), source }
+    })?;
+    Ok(Some(Voting { voters, name: me.name.clone(), boot: me.incarnation, kept }))
 }
 
 fn warn_of_open_door(config: &Config, secret: &Secret) {

@@ -16,7 +16,25 @@ pub(super) fn show(args: &MembersArgs) -> Result<(), ClientError> {
         return super::print(format!("{answer}\n"));
     }
     let members = super::array(&client, &answer, "members")?;
-    super::print(listing(members))
+    super::print(listing(members) + &voters(&answer))
+}
+
+/// The voters of an answer, in one line, where there are any.
+pub(crate) fn voters(answer: &Value) -> String {
+    let voters = answer["voters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    let state = |voter: &Value| format!("{} {}", text(&voter["name"]), text(&voter["state"]));
+    let states: Vec<String> = voters.iter().map(state).collect();
+    if states.is_empty() {
+        return String::new();
+    }
+    let mine = answer["standing"].as_str().map(|standing| format!("; this node is {standing}"));
+    let majority = answer["majority"].as_u64().unwrap_or_default();
+    format!(
+        "\nvoters: {}; {majority} make a majority{}\n",
+        states.join(", "),
+        mine.unwrap_or_default()
+    )
 }
 
 /// The members of an answer, one a line.
@@ -83,6 +101,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn voters_are_shown_in_a_line_where_there_are_any() {
+        let answer = json!({
+            "voters": [{ "name": "a", "state": "active" }, { "name": "b", "state": "fresh" }],
+            "majority": 2, "standing": "active",
+        });
+        let line = "\nvoters: a active, b fresh; 2 make a majority; this node is active\n";
+        assert_eq!(voters(&answer), line);
+        assert_eq!(voters(&json!({ "voters": [] })), "");
+        assert_eq!(voters(&json!({ "voters": [1] })), "\nvoters: ? ?; 0 make a majority\n");
+    }
 
     #[test]
     fn one_long_name_makes_no_other_row_long() {

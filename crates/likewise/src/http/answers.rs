@@ -18,15 +18,20 @@ pub(crate) struct WrittenAnswer<'a> {
     /// The kind of the like, where it is not `like`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<&'a str>,
-    /// Whether the user likes the post now.
+    /// Whether the user likes the post now; at the consistencies `quorum` and `linearizable`, after this write.
     pub(crate) liked: bool,
-    /// How often the like has changed: odd is liked, even is not. Send it as `seen` with the next write.
+    /// How often the like has changed: odd is liked, even is not. Send it as `seen` with the next write. At the
+    /// consistencies `quorum` and `linearizable` it is what this write came to; others may have gone on since.
     #[schema(maximum = 2_147_483_647)]
     pub(crate) version: u32,
-    /// Whether this request changed anything.
-    pub(crate) changed: bool,
-    /// How many users like the post now.
-    pub(crate) likes: u64,
+    /// Whether this request changed anything. Absent at the consistencies `quorum` and `linearizable`: of two
+    /// requests that aim at the same version at the same time, to say which one changed it takes consensus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changed: Option<bool>,
+    /// How many users like the post now. Absent at the consistencies `quorum` and `linearizable`: the write has
+    /// reached a majority, and no count was read with it. Ask for the count by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) likes: Option<u64>,
 }
 
 /// Whether a user likes a post.

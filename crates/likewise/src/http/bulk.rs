@@ -194,7 +194,7 @@ impl<'a> Bulk<'a> {
                 Ok(written) => {
                     self.tally.accepted += 1;
                     self.tally.changed += u64::from(written.changed);
-                    self.api.metrics.count_operation(source.action, written);
+                    self.api.metrics.count_operation(source.action, Some(written.changed));
                 }
                 Err(refusal) => self.tally.reject(source.line, refusal.to_string()),
             }

@@ -1,5 +1,6 @@
 //! Why a request was not served: one match from the error to its problem, one place that writes it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::body::Body;
@@ -16,6 +17,7 @@ use crate::http::limits::{
     BULK_BYTES_MAX, JSON_BYTES_MAX, PACE_BYTES_MIN, QUERY_POSTS_MAX, URI_BYTES_MAX,
 };
 use crate::http::problem::{self, Problem};
+use crate::http::votes::{self, Unvoted};
 use crate::node::WriteError;
 
 /// The media type of every error.
@@ -82,6 +84,8 @@ pub(crate) enum ApiError {
     Unanswered {
         seconds: u64,
     },
+    /// The voters do not stand behind the answer.
+    Unvoted(Unvoted),
     /// The node should not be sent requests.
     NotReady(String),
     /// A member can't be forgotten.
@@ -117,6 +121,7 @@ impl ApiError {
             Self::Write(WriteError::ReadOnly { .. }) => &problem::READ_ONLY,
             Self::Write(WriteError::ShuttingDown) => &problem::SHUTTING_DOWN,
             Self::Unanswered { .. } => &problem::OUTCOME_UNKNOWN,
+            Self::Unvoted(unvoted) => unvoted.problem(),
             Self::NotReady(_) => &problem::NOT_READY,
             Self::Forget { error: ForgetError::Unknown, .. } => &problem::NO_MEMBER,
             Self::Forget { error: ForgetError::Active, .. } => &problem::MEMBER_ACTIVE,
@@ -132,11 +137,18 @@ impl ApiError {
     /// The body of the answer.
     pub(crate) fn document(&self) -> ProblemDocument {
         let problem = self.problem();
+        let shortfall = match self {
+            Self::Unvoted(Unvoted::Short { shortfall, .. }) => Some(shortfall),
+            _ => None,
+        };
         ProblemDocument {
             r#type: format!("/problems/{}", problem.slug),
             title: problem.title.to_owned(),
             status: problem.status.as_u16(),
             detail: self.to_string(),
+            voters_needed: shortfall.map(|shortfall| shortfall.majority),
+            voters_answered: shortfall.map(votes::answered),
+            voters: shortfall.map(votes::parts),
         }
     }
 
@@ -162,6 +174,16 @@ pub(crate) struct ProblemDocument {
     pub(crate) status: u16,
     /// What was wrong, the value, and what to do, for people.
     pub(crate) detail: String,
+    /// How many voters make a majority. Of `no-majority` and `contended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) voters_needed: Option<usize>,
+    /// How many voters answered, in the last round where there were several. Of `no-majority` and `contended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) voters_answered: Option<usize>,
+    /// What each voter did, in words, by its name. Of `no-majority` and `contended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!({"a": "answered", "b": "not reached", "c": "catching up, without a vote"}))]
+    pub(crate) voters: Option<BTreeMap<String, String>>,
 }
 
 impl IntoResponse for ApiError {
@@ -181,6 +203,12 @@ impl IntoResponse for ApiError {
 impl From<IdError> for ApiError {
     fn from(error: IdError) -> Self {
         Self::Id(error)
+    }
+}
+
+impl From<Unvoted> for ApiError {
+    fn from(unvoted: Unvoted) -> Self {
+        Self::Unvoted(unvoted)
     }
 }
 
@@ -256,6 +284,7 @@ impl fmt::Display for ApiError {
                 f,
                 "the write was not durable after {seconds} seconds and may still become so: repeat it, that is safe"
             ),
+            Self::Unvoted(unvoted) => unvoted.fmt(f),
             Self::NotReady(detail) => f.write_str(detail),
             Self::Forget { name, error } => write!(f, "member {name:?}: {error}"),
             Self::Midway { cause, accepted } => write!(

@@ -9,10 +9,11 @@ use likewise_state::state::{Keys, State};
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
+use crate::consistency::Consistency;
 use crate::http::limits::{LINE_BYTES_MAX, ServeLimits};
 use crate::http::lines::{Lines, WriteLine};
 use crate::http::parameters::{self, Parameters};
-use crate::http::{Api, build, connections};
+use crate::http::{Api, build, connections, router};
 use crate::node::{Node, NodeThread};
 
 /// A node that keeps nothing, and serves one connection at a time.
@@ -31,7 +32,7 @@ impl Service {
         let (node, thread) = Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None, None);
         let me = Peer { node: NodeId(1), name, http: String::new(), incarnation: 1 };
         let cluster = Cluster::solitary("fuzz".to_owned(), me, node);
-        let api = Api::new(cluster, ServeLimits::default());
+        let api = Api::new(router(cluster, Consistency::Local), ServeLimits::default());
         let router = build(&api);
         Self { api, router, thread }
     }

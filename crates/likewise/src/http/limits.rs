@@ -86,6 +86,15 @@ pub(crate) const TOP_DEFAULT: usize = 10;
 /// Users that `GET /likes?detail=true` lists. Where there are more, `Likewise-Truncated` says so.
 pub(crate) const DETAIL_USERS_MAX: usize = 10_000;
 
+/// How long the voters may take where the request does not say. Then 503.
+pub(crate) const VOTE_TIME_DEFAULT: Duration = Duration::from_secs(2);
+
+/// The least that a request may give them. Less is answered 400: no disk is that fast.
+pub(crate) const VOTE_TIME_MIN: Duration = Duration::from_millis(1);
+
+/// The most that it may give them. More is answered 400: whoever waits so long has better things to do.
+pub(crate) const VOTE_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// Likers beyond which listing them leaves the threads that serve the network.
 pub(crate) const SHORT_LIST_MAX: u64 = 1_000;
 

@@ -3,6 +3,8 @@
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use likewise_replica::quorum::request::Part;
+use likewise_replica::quorum::view::Standing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,6 +30,40 @@ pub(crate) struct ClusterAnswer {
     equal: bool,
     /// All members that the node knows, itself first.
     members: Vec<MemberAnswer>,
+    /// The voters, sorted by name. None where the node was started without.
+    voters: Vec<VoterAnswer>,
+    /// How many voters it takes for an answer at the consistencies `quorum` and `linearizable`.
+    majority: Option<usize>,
+    /// How this node stands as a voter: `resuming` and `fresh` (it copies from other voters), `settling` (it
+    /// makes durable what it has copied), `active` (it votes). `null` where it is none.
+    #[schema(example = "active")]
+    standing: Option<&'static str>,
+}
+
+/// A voter as one node sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Voter)]
+pub(crate) struct VoterAnswer {
+    /// Its name.
+    name: String,
+    /// Whether it can be asked now: `active` (yes), `fresh` (it catches up, and has no vote), `unreachable` (there
+    /// is no link to it), `other-list` (it was started with other voters), `replaced` (somebody has taken its
+    /// seat after it).
+    #[schema(example = "active")]
+    state: &'static str,
+}
+
+impl VoterAnswer {
+    fn new((name, part): (String, Part)) -> Self {
+        let state = match part {
+            Part::Answered => "active",
+            Part::Fresh => "fresh",
+            Part::NoLink => "unreachable",
+            Part::OtherList => "other-list",
+            Part::Silent => "replaced",
+        };
+        Self { name, state }
+    }
 }
 
 /// A member as one node sees it.
@@ -114,6 +150,7 @@ pub(crate) async fn read(State(api): State<Api>, uri: Uri) -> Result<Response, A
     let state = api.node.state();
     let members: Vec<MemberAnswer> =
         api.cluster.members().into_iter().map(MemberAnswer::new).collect();
+    let votes = api.node.votes();
     let mut alive = members.iter().filter(|member| member.state == "alive");
     Ok(json(&ClusterAnswer {
         cluster: api.cluster.name().to_owned(),
@@ -122,6 +159,9 @@ pub(crate) async fn read(State(api): State<Api>, uri: Uri) -> Result<Response, A
         digest: state.tag(state.root_digest()),
         equal: alive.all(|member| member.equal == Some(true)),
         members,
+        majority: votes.as_ref().map(|votes| votes.majority),
+        standing: votes.as_ref().and_then(|votes| votes.standing).map(Standing::as_str),
+        voters: votes.into_iter().flat_map(|it| it.voters).map(VoterAnswer::new).collect(),
     }))
 }
 

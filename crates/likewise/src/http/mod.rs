@@ -1,7 +1,7 @@
 //! The HTTP side of a node: every route, and the loop that accepts connections.
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
-//! and [`body`] (what a request says), then the routes themselves: [`likes`], [`posts`], [`query`],
+//! and [`body`] (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`], [`query`],
 //! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
 //! [`connections`] around all, and [`openapi`] describes them.
 //!
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tower::Layer;
 
 use crate::cluster::Cluster;
+use crate::consistency::Consistency;
 use crate::http::error::ApiError;
 use crate::http::limits::{EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::{Observe, Shedding};
@@ -41,6 +42,8 @@ mod parameters;
 mod body;
 
 mod answers;
+
+mod votes;
 
 mod likes;
 
@@ -78,12 +81,15 @@ pub use limits::ServeLimits;
 pub use openapi::openapi_json;
 
 /// The routes of a node, to be handed to [`serve`].
-pub struct Routes(Cluster);
+pub struct Routes {
+    cluster: Cluster,
+    consistency: Consistency,
+}
 
-/// The routes of a node of `cluster`.
+/// The routes of a node of `cluster`; `consistency` is what a request gets that asks for nothing.
 #[must_use]
-pub const fn router(cluster: Cluster) -> Routes {
-    Routes(cluster)
+pub const fn router(cluster: Cluster, consistency: Consistency) -> Routes {
+    Routes { cluster, consistency }
 }
 
 /// Serves `routes` on `listener` until `shutdown` is ready, then finishes the requests in flight, within
@@ -94,7 +100,7 @@ pub async fn serve(
     limits: ServeLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let api = Api::new(routes.0, limits);
+    let api = Api::new(routes, limits);
     let router = build(&api);
     connections::accept(listener, router, &api, shutdown).await;
 }
@@ -106,6 +112,8 @@ struct Api(Arc<Shared>);
 struct Shared {
     node: Node,
     cluster: Cluster,
+    /// What a request gets that asks for nothing.
+    consistency: Consistency,
     limits: ServeLimits,
     metrics: Metrics,
     node_header: HeaderValue,
@@ -124,7 +132,8 @@ impl std::ops::Deref for Api {
 }
 
 impl Api {
-    fn new(cluster: Cluster, limits: ServeLimits) -> Self {
+    fn new(routes: Routes, limits: ServeLimits) -> Self {
+        let Routes { cluster, consistency } = routes;
         let node = cluster.node().clone();
         // A header holds less than a name may.
         let name = utf8_percent_encode(node.name(), CONTROLS).to_string();
@@ -137,6 +146,7 @@ impl Api {
             metrics: Metrics::new(cluster.clone()),
             node,
             cluster,
+            consistency,
             limits,
         }))
     }

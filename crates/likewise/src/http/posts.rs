@@ -3,32 +3,38 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use likewise_replica::quorum::request::Operation;
 use likewise_state::id::{Kind, PostId};
+use likewise_state::listing::Listing;
 
 use crate::http::Api;
 use crate::http::answers::{
     LikersAnswer, PostAnswer, ReactionsAnswer, TopAnswer, TopPost, unusual,
 };
 use crate::http::body::{json, tagged_json};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ProblemDocument};
 use crate::http::limits::{PAGE_DEFAULT, SHORT_LIST_MAX, TOP_DEFAULT};
 use crate::http::parameters::{Parameters, cursor_after, segment, user_of_cursor};
+use crate::http::votes::Retry;
 
 /// Counts the likes of a post.
 ///
 /// A post that nobody has touched has 0. The ETag is equal on two nodes exactly when they know the same of
-/// the post.
+/// the post. At the consistency `linearizable` both are of what a majority of the voters holds.
 #[utoipa::path(
     get, path = "/v1/posts/{post}", tag = "posts",
     params(
         ("post" = String, Path, description = "The post: 1 to 512 bytes of UTF-8, percent-encoded"),
         ("kind" = Option<String>, Query, pattern = "^[a-z0-9_-]{1,32}$", description = "The kind of like, `like` by default"),
+        ("consistency" = Option<String>, Query, pattern = "^(local|linearizable)$", description = "What stands behind the answer: this node (`local`), or a majority of the voters (`linearizable`). The default is the node's own"),
+        ("timeout" = Option<String>, Query, example = "500ms", description = "How long the voters may take, 1ms to 30s, 2s by default. Not with `local`"),
         ("If-None-Match" = Option<String>, Header, description = "ETags that the client holds"),
     ),
     responses(
         (status = 200, description = "The count", body = PostAnswer<'static>,
             headers(("ETag" = String, description = "Weak, from all that the node knows of the post"))),
         (status = 304, description = "It is as the client holds it"),
+        (status = 503, description = "The voters can't stand behind the answer (`no-majority`, `contended`), or the node can't do it now", body = ProblemDocument, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
 )]
 pub(crate) async fn read(
@@ -36,17 +42,27 @@ pub(crate) async fn read(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let parameters = Parameters::parse(&uri, &["kind"])?;
+    let parameters = Parameters::parse(&uri, &["kind", "consistency", "timeout"])?;
     let post = segment(&uri, 2, "post")?;
     let (post, kind) = (PostId::new(&post)?, parameters.kind()?);
     let state = api.node.state();
-    let summary = state.post(post, kind);
-    let tag = format!("W/\"{}\"", state.tag(summary.digest));
-    let answer = PostAnswer { post: post.as_str(), kind: unusual(kind), likes: summary.likes };
+    let (likes, digest) = match parameters.vote_on_posts(api.consistency)? {
+        None => {
+            let summary = state.post(post, kind);
+            (summary.likes, summary.digest)
+        }
+        Some(timeout) => {
+            let operation = Operation::count(post, kind, None);
+            let agreed = api.agree(operation, timeout, Retry::ReadFirst).await?;
+            (agreed.likes, agreed.digest)
+        }
+    };
+    let tag = format!("W/\"{}\"", state.tag(digest));
+    let answer = PostAnswer { post: post.as_str(), kind: unusual(kind), likes };
     Ok(tagged_json(&headers, &tag, &answer))
 }
 
-/// Counts the likes of a post by kind.
+/// Counts the likes of a post by kind, as far as this node has heard of them.
 #[utoipa::path(
     get, path = "/v1/posts/{post}/reactions", tag = "posts",
     params(
@@ -70,7 +86,8 @@ pub(crate) async fn reactions(State(api): State<Api>, uri: Uri) -> Result<Respon
 /// Lists who likes a post.
 ///
 /// The order is by the bytes of the ids and the same on all nodes: likes that happen meanwhile neither
-/// repeat nor hide a user of another page.
+/// repeat nor hide a user of another page. At the consistency `linearizable` each page is read by itself: all
+/// pages together are no snapshot.
 #[utoipa::path(
     get, path = "/v1/posts/{post}/likes", tag = "posts",
     params(
@@ -78,17 +95,31 @@ pub(crate) async fn reactions(State(api): State<Api>, uri: Uri) -> Result<Respon
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Users on the page, 100 by default"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
         ("kind" = Option<String>, Query, pattern = "^[a-z0-9_-]{1,32}$", description = "The kind of like, `like` by default"),
+        ("consistency" = Option<String>, Query, pattern = "^(local|linearizable)$", description = "What stands behind the answer: this node (`local`), or a majority of the voters (`linearizable`). The default is the node's own"),
+        ("timeout" = Option<String>, Query, example = "500ms", description = "How long the voters may take, 1ms to 30s, 2s by default. Not with `local`"),
     ),
-    responses((status = 200, description = "A page of users", body = LikersAnswer)),
+    responses(
+        (status = 200, description = "A page of users", body = LikersAnswer),
+        (status = 503, description = "The voters can't stand behind the answer (`no-majority`, `contended`), or the node can't do it now", body = ProblemDocument, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
+    ),
 )]
 pub(crate) async fn likers(State(api): State<Api>, uri: Uri) -> Result<Response, ApiError> {
-    let parameters = Parameters::parse(&uri, &["kind", "limit", "cursor"])?;
+    let parameters =
+        Parameters::parse(&uri, &["kind", "limit", "cursor", "consistency", "timeout"])?;
     let post = segment(&uri, 2, "post")?;
     let (post, kind) = (PostId::new(&post)?, parameters.kind()?);
     let limit = parameters.limit(PAGE_DEFAULT)?;
     let after = parameters.text("cursor").map(user_of_cursor).transpose()?;
     // One more than asked for tells whether there is a next page.
-    let mut users = list(&api, post, kind, after, limit + 1).await;
+    let mut users = match parameters.vote_on_posts(api.consistency)? {
+        None => list(&api, post, kind, after, limit + 1).await,
+        Some(timeout) => {
+            let operation = Operation::list(post, kind);
+            let agreed = api.agree(operation, timeout, Retry::ReadFirst).await?;
+            let listing = agreed.listing.expect("whoever asks for a list gets one");
+            page(&api, listing, after, limit + 1).await
+        }
+    };
     let is_last = users.len() <= limit;
     users.truncate(limit);
     let next = if is_last { None } else { users.last().map(|user| cursor_after(user)) };
@@ -116,7 +147,15 @@ pub(crate) async fn list(
     .await
 }
 
-/// Lists the most liked posts.
+/// The first `limit` users after `after` of a list that the voters stand behind.
+async fn page(api: &Api, listing: Listing, after: Option<String>, limit: usize) -> Vec<String> {
+    if listing.len() as u64 <= SHORT_LIST_MAX {
+        return api.node.state().page(listing, after.as_deref(), limit);
+    }
+    api.scan(move |state| state.page(listing, after.as_deref(), limit)).await
+}
+
+/// Lists the most liked posts, as far as this node has heard of their likes.
 #[utoipa::path(
     get, path = "/v1/top", tag = "posts",
     params(

@@ -69,6 +69,14 @@ problems! {
         "The write may or may not happen. To repeat it is safe, and with the same `seen` it counts once whatever else happens meanwhile.";
     SHUTTING_DOWN = "shutting-down", SERVICE_UNAVAILABLE, "The node is shutting down", Some(1),
         "The node takes no more writes. Go to another node, or come back when it has restarted.";
+    CONSISTENCY_NOT_OFFERED = "consistency-not-offered", BAD_REQUEST, "The consistency is not offered here", None,
+        "The consistency quorum makes each like by itself as if there were one copy of it, and promises nothing of several likes together. A count, a list or a query is about several: ask for linearizable, or for local.";
+    NO_VOTERS = "no-voters", BAD_REQUEST, "The node knows of no voters", None,
+        "A majority of a fixed list of voters stands behind answers at the consistencies quorum and linearizable. Start all nodes with the same --voters, or ask for the consistency local.";
+    NO_MAJORITY = "no-majority", SERVICE_UNAVAILABLE, "No majority of the voters answered in time", Some(1),
+        "Too few voters answered within the timeout; `voters` says what each of them did. Reads may be repeated. A write of which the detail says that it may still take effect is safe to repeat with the same `seen`; if it had none, read the version first and write with it as `seen`. Nodes go on answering at the consistency local.";
+    CONTENDED = "contended", SERVICE_UNAVAILABLE, "Others write to the post all the time", Some(1),
+        "Enough voters answered, and in no round did a majority of them hold the same likes of the post, because others wrote to it meanwhile. Nothing was done. Try again.";
     NO_MEMBER = "no-member", NOT_FOUND, "There is no such member", None,
         "The node knows no member of this name or id. /v1/cluster lists all that it knows.";
     MEMBER_ACTIVE = "member-active", CONFLICT, "The member takes part in the cluster", None,

@@ -6,8 +6,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::cluster::Cluster;
-use crate::metrics::cluster;
 use crate::metrics::lines::Lines;
+use crate::metrics::{cluster, votes};
 
 /// Reads the node's own figures when somebody asks for them.
 pub(super) struct NodeCollector(pub(super) Cluster);
@@ -35,6 +35,7 @@ impl Collector for NodeCollector {
         lines.gauge("writable", "1 while writes are taken", status.writable.into())?;
         let figures = node.figures();
         cluster::encode(&mut lines, &self.0)?;
+        node.votes().map_or(Ok(()), |view| votes::encode(&mut lines, &view))?;
         lines.gauge("queue_length", "Writes that wait for the node's thread", figures.queued)?;
         lines.counter("writes_shed", "Writes turned away because too much waited", figures.shed)?;
         let Some(journal) = figures.journal else { return Ok(()) };

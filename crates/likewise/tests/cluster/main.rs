@@ -15,6 +15,8 @@ mod leaving;
 mod partition;
 mod wires;
 
+mod voters;
+
 mod original;
 
 mod strangers;

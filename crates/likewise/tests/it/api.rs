@@ -8,6 +8,7 @@ mod bulk;
 pub(crate) mod client;
 mod original;
 mod problems;
+mod votes;
 
 use client::{Client, Served};
 

@@ -80,6 +80,32 @@ fn likes_are_written_counted_and_listed() {
 }
 
 #[test]
+fn commands_ask_for_what_is_to_stand_behind_their_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Process::start(folder.path(), &["--voters", "tested"]);
+    let url = &node.url;
+    let asking = |words: &[&'static str]| {
+        let level = ["--consistency", "linearizable", "--timeout", "10s"];
+        output(url, &[words, &level].concat())
+    };
+    assert_eq!(asking(&["like", "p", "ann"]), "ann likes p: version 1\n");
+    assert_eq!(asking(&["unlike", "p", "ann"]), "ann does not like p: version 2\n");
+    let one =
+        output(url, &["like", "p", "ann", "--consistency", "quorum", "--seen", "2", "--json"]);
+    assert_eq!(json_lines(&one)[0]["version"], 3);
+    assert_eq!(asking(&["count", "p", "none"]), "         1  p\n         0  none\n");
+    assert_eq!(asking(&["users", "p"]), "ann\n");
+    let refused = run(url, &["count", "p", "--consistency", "quorum"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("add consistency=linearizable"), "{refused:?}");
+    let refused = run(url, &["users", "p", "--timeout", "2s"]);
+    assert!(refused.stderr.contains("parameter \"timeout\" means nothing"), "{refused:?}");
+    let members = output(url, &["members"]);
+    let line = "voters: tested active; 1 make a majority; this node is active";
+    assert!(members.lines().any(|found| found == line), "{members}");
+}
+
+#[test]
 fn an_export_imported_elsewhere_is_the_same_state_to_the_version() {
     let (folder, other_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (node, other) = (node(folder.path()), node(other_folder.path()));

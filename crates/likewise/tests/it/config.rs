@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use likewise::config::{Config, Settings};
+use likewise::consistency::Consistency;
 
 use super::process::Process;
+
+const LOCAL: Consistency = Consistency::Local;
 
 fn file(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -112,6 +115,22 @@ fn a_bad_value_is_answered_with_setting_value_and_remedy() {
             "cluster = '127.0.0.1:1'\njoin = ['10.0.0.2:1']",
             "join is \"10.0.0.2:1\": 10.0.0.2:1 can't reach this node at 127.0.0.1:1",
         ),
+        ("consistency = 'strong'", "consistency is \"strong\": use local, quorum or linearizable"),
+        ("consistency = 'quorum'", "consistency is \"quorum\": a majority of voters has to stand"),
+        ("name = 'a'\nvoters = []", "voters is \"\": name at least one node"),
+        ("name = 'a'\nvoters = ['a', 'a']", "voters is \"a,a\": \"a\" is there twice"),
+        ("name = 'a'\nvoters = ['']", "voters is \"\": use 1 to 255 bytes"),
+        ("name = 'a'\nvoters = [\"a\\nb\"]", "voters is \"a\\nb\": use 1 to 255 bytes"),
+        ("name = 'a'\nvoters = ['b', 'a']", "voters is \"a,b\": set cluster too"),
+        ("name = 'a'\nvoters = ['b']", "voters is \"b\": set cluster too"),
+        (
+            "name = 'a'\nvoters = ['a']\ndurability = 'interval'",
+            "durability is \"interval\": power loss could take back what this node, \"a\", has",
+        ),
+        (
+            "name = 'a'\nvoters = ['a', 'b']\ncluster = '127.0.0.1:1'\ndurability = 'never'",
+            "durability is \"never\": a crash of the machine could take back",
+        ),
     ] {
         let problem = problem(text);
         assert!(problem.starts_with(expected), "{text}: {problem}");
@@ -132,6 +151,49 @@ fn a_cluster_address_is_taken_with_all_that_belongs_to_it() {
 }
 
 #[test]
+fn voters_are_taken_with_all_that_belongs_to_them() {
+    for (text, names, consistency) in [
+        ("name = 'a'\nvoters = ['a']\nconsistency = 'quorum'", &["a"][..], Consistency::Quorum),
+        ("name = 'a'\nvoters = ['a']\ndurability = 'never'\nin-memory = true", &["a"], LOCAL),
+        (
+            "name = 'd'\nvoters = ['c', 'a', 'b']\ncluster = 'localhost:0'\ndurability = 'interval'",
+            &["a", "b", "c"],
+            LOCAL,
+        ),
+    ] {
+        let config = Config::load(&Settings::default(), Some(file(text).path())).unwrap();
+        assert_eq!(config.voters.unwrap().names(), names, "{text}");
+        assert_eq!(config.consistency, consistency, "{text}");
+    }
+    let config = Config::new(Settings::default()).unwrap();
+    assert_eq!((config.voters, config.consistency), (None, LOCAL));
+}
+
+#[test]
+fn voters_may_be_listed_with_commas_and_given_more_than_once() {
+    // The error shows what was understood.
+    let stderr = |output: Output| String::from_utf8(output.stderr).unwrap();
+    let typed = serve(&["--name", "d", "--voters", "c,a", "--voters", "b"], &[]);
+    assert!(stderr(typed).contains("voters is \"a,b,c\": set cluster too"));
+    let varied = serve(&["--name", "d"], &[("LIKEWISE_VOTERS", "b,a")]);
+    assert!(stderr(varied).contains("voters is \"a,b\": set cluster too"));
+}
+
+/// A data folder keeps the name that its node was given first: that is the voter.
+#[test]
+fn a_node_whose_folder_keeps_another_name_is_judged_by_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    assert!(Process::start(folder.path(), &[]).terminate().success());
+    let host = Settings::defaults().name.unwrap();
+    let common = ["--data", data, "--http", "127.0.0.1:0", "--voters", &host];
+    let refused = serve(&common, &[]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("set cluster too") && message.contains("\"tested\""), "{message}");
+}
+
+#[test]
 fn in_memory_goes_over_the_data_folder() {
     let settings = Settings {
         in_memory: Some(true),
@@ -149,7 +211,7 @@ fn help_shows_every_setting_with_its_real_default_and_variable() {
     let help = String::from_utf8(output.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let defaults = Settings::defaults().table();
-    assert_eq!(defaults.len(), 10, "every setting that has a default");
+    assert_eq!(defaults.len(), 11, "every setting that has a default");
     for (name, value) in defaults {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let variable = name.to_uppercase().replace('-', "_");

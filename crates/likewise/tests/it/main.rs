@@ -16,6 +16,8 @@ mod crash;
 
 mod disk;
 
+mod voter;
+
 mod open_files;
 
 mod tidy;

@@ -7,12 +7,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use likewise::cluster::Cluster;
+use likewise::consistency::Consistency;
 use likewise::http::{self, ServeLimits};
 use likewise::node::{Node, NodeThread};
 use likewise::{Config, Server};
 use likewise_journal::disk::file::FileDisk;
 use likewise_journal::journal::Journal;
 use likewise_replica::member::{NodeId, Peer};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::voters::Voters;
 use likewise_state::state::{Keys, State};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -30,8 +33,13 @@ pub(crate) struct Served {
 impl Served {
     /// A whole server that keeps everything in memory.
     pub(crate) fn start() -> Self {
-        Self::run(async |stopped, bound| {
-            let server = Server::bind(Config::for_tests(None)).await.unwrap();
+        Self::start_with(Config::for_tests(None))
+    }
+
+    /// A whole server with these settings.
+    pub(crate) fn start_with(config: Config) -> Self {
+        Self::run(async move |stopped, bound| {
+            let server = Server::bind(config).await.unwrap();
             bound.send(server.http_address()).unwrap();
             server.run(stopped).await.unwrap();
         })
@@ -39,11 +47,23 @@ impl Served {
 
     /// Only the HTTP side, with other limits than usual.
     pub(crate) fn with_limits(limits: ServeLimits) -> Self {
+        Self::with_limits_and_voters(limits, &[])
+    }
+
+    /// The same, of a node of a cluster with these voters, if any, none of which it reaches.
+    pub(crate) fn with_limits_and_voters(limits: ServeLimits, voters: &[&str]) -> Self {
+        let names = voters.iter().map(|&name| name.to_owned());
+        let voting = Voters::new(names).ok().map(|voters| Voting {
+            voters,
+            name: "test-node".to_owned(),
+            boot: 1,
+            kept: None,
+        });
         Self::run(async move |stopped, bound| {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             bound.send(listener.local_addr().unwrap()).unwrap();
-            let (cluster, thread) = cluster();
-            http::serve(listener, http::router(cluster), limits, stopped).await;
+            let (cluster, thread) = cluster(voting);
+            http::serve(listener, http::router(cluster, Consistency::Local), limits, stopped).await;
             tokio::task::spawn_blocking(|| thread.stop()).await.unwrap().unwrap();
         })
     }
@@ -98,10 +118,10 @@ impl Drop for Served {
     }
 }
 
-fn cluster() -> (Cluster, NodeThread) {
+fn cluster(voting: Option<Voting>) -> (Cluster, NodeThread) {
     let state = Arc::new(State::new(Keys::for_tests()));
-    let (node, thread) =
-        Node::start(NodeId(1), "test-node".to_owned(), state, None::<Journal<FileDisk>>, None);
+    let journal = None::<Journal<FileDisk>>;
+    let (node, thread) = Node::start(NodeId(1), "test-node".to_owned(), state, journal, voting);
     let http = String::new();
     let me = Peer { node: NodeId(1), name: "test-node".to_owned(), http, incarnation: 1 };
     (Cluster::solitary("likewise".to_owned(), me, node), thread)

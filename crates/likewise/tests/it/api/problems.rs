@@ -34,6 +34,11 @@ const BAD: &[(&str, &str, &str)] = &[
     ("GET", "/v1/posts/p/likes?limit=1001", ""),
     ("GET", "/v1/posts/p/likes?cursor=zz", ""),
     ("GET", "/v1/posts/p/likes?cursor=", ""),
+    ("GET", "/v1/posts/p/likes/u?consistency=quorum", ""),
+    ("GET", "/v1/posts/p?consistency=quorum", ""),
+    ("GET", "/v1/posts/p?consistency=", ""),
+    ("GET", "/v1/posts/p?timeout=1s", ""),
+    ("GET", "/v1/posts/p?consistency=linearizable&timeout=1", ""),
     ("GET", "/v1/top?limit=x", ""),
     ("GET", "/v1/top?post=p", ""),
     ("POST", "/v1/query", ""),
@@ -46,6 +51,7 @@ const BAD: &[(&str, &str, &str)] = &[
     ("POST", "/v1/query", r#"{"posts":[],"users":"u"}"#),
     ("POST", "/v1/query", r#"{"posts":["p"],"kind":"K"}"#),
     ("POST", "/v1/query?x", r#"{"posts":[]}"#),
+    ("POST", "/v1/query?consistency=quorum", r#"{"posts":["p"]}"#),
     ("POST", "/v1/likes?kind=like", ""),
     ("POST", "/like", ""),
     ("POST", "/like", r#"{"post":1,"user":2}"#),
@@ -83,14 +89,17 @@ fn every_error_is_a_problem_that_says_what_to_do() {
 fn a_detail_names_the_field_and_the_value() {
     let served = Served::start();
     let mut client = served.client();
-    // Until there are operations by quorum, nobody may believe to have asked for one.
+    // Where nobody votes, nobody may believe to have asked for a vote.
     for level in ["quorum", "linearizable"] {
         let path = format!("/v1/posts/p/likes/u?consistency={level}");
-        client.put(&path).problem(400, "unknown-parameter");
-        client.get(&path).problem(400, "unknown-parameter");
+        client.put(&path).problem(400, "no-voters");
+        client.get(&path).problem(400, "no-voters");
     }
     let detail = client.get("/v1/posts/p/likes/u?sen=7").problem(400, "unknown-parameter");
-    assert_eq!(detail, "parameter \"sen\" is not known: leave it out, or use one of kind, seen");
+    assert_eq!(
+        detail,
+        "parameter \"sen\" is not known: leave it out, or use one of kind, seen, consistency, timeout"
+    );
     let detail = client.get("/v1/posts/p/likes?limit=9999").problem(400, "invalid-parameter");
     assert_eq!(detail, "parameter \"limit\" is \"9999\": give an integer 1 to 1000");
     let detail = client.put("/v1/posts/%ff/likes/u").problem(400, "invalid-id");
