@@ -71,9 +71,10 @@ impl Turn {
         }
     }
 
-    /// Runs until it is told to stop and nobody waits for an answer.
+    /// Runs until it is told to stop and nobody waits for an answer. Whoever has gone away was promised nothing:
+    /// a request of theirs that waits for voters must not keep the node from stopping.
     pub(super) fn run(mut self, events: Receiver<Event>) -> Result<(), JournalError> {
-        while !(self.stopping && self.replies.is_empty()) {
+        while !(self.stopping && self.replies.values().all(oneshot::Sender::is_closed)) {
             match self.next(&events) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => self.handle(Input::Tick),

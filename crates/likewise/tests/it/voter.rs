@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::process::{Process, command};
+use super::process::{PATIENCE, Process, command};
 
 const LEVEL: &str = "consistency=linearizable&timeout=10s";
 
@@ -61,4 +62,28 @@ fn a_file_of_seats_that_makes_no_sense_is_refused_with_what_to_do() {
     assert!(said.contains("remove the file") && said.contains("copies from the other"), "{said}");
     std::fs::remove_file(&file).unwrap();
     assert_eq!(ask(&voter(folder.path()), "GET", "/v1/posts/p")["likes"], 0);
+}
+
+/// A voter whose majority is missing holds up nobody who wants to stop it.
+#[test]
+fn a_node_stops_though_somebody_waits_for_votes() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = ["--voters", "tested,zoe", "--cluster", "127.0.0.1:0"];
+    let node = Process::start(folder.path(), &cluster);
+    let url = format!("{}/v1/posts/p?consistency=linearizable&timeout=30s", node.url);
+    let waiting = std::thread::spawn(move || ureq::get(&url).call().is_err());
+    let metrics = format!("{}/metrics", node.url);
+    let deadline = Instant::now() + PATIENCE;
+    let waits = || {
+        let text = ureq::get(&metrics).call().unwrap().body_mut().read_to_string().unwrap();
+        text.lines().any(|line| line == "likewise_votes_waiting_requests 1")
+    };
+    while !waits() {
+        assert!(Instant::now() < deadline, "nobody waits");
+    }
+    let began = Instant::now();
+    assert!(node.terminate().success());
+    let took = began.elapsed();
+    assert!(took.as_secs() < 20, "{took:?}, and only 10 s are for requests in flight");
+    assert!(waiting.join().unwrap());
 }
