@@ -1,5 +1,8 @@
 //! What clients send: connections, paths and queries, bodies, and lines of bulk writes.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use axum::http::Uri;
 use likewise::fuzz::{self, Parameter, Service};
 
@@ -99,6 +102,9 @@ fn connection_seeds() -> Vec<Vec<u8>> {
     let paths = [
         "/v1/posts/p/likes/u?seen=1&kind=like",
         "/v1/posts/p",
+        "/v1/posts/p?consistency=linearizable&timeout=1s",
+        "/v1/posts/p/likes?consistency=linearizable&limit=1",
+        "/v1/posts/p/likes/u?consistency=quorum",
         "/v1/posts/p/likes?limit=2&cursor=75",
         "/v1/posts/p/reactions?kind=heart",
         "/v1/top?limit=3",
@@ -113,6 +119,8 @@ fn connection_seeds() -> Vec<Vec<u8>> {
     seeds.extend([
         with("PUT", "/v1/posts/p%20q/likes/%F0%9F%98%80?seen=0", ""),
         with("DELETE", "/v1/posts/p/likes/u", "") + &get("/v1/posts/p/likes"),
+        with("PUT", "/v1/posts/p/likes/u?consistency=linearizable&seen=0", ""),
+        with("POST", "/v1/query?consistency=linearizable", r#"{"posts":["p","q"],"user":"u"}"#),
         with("POST", "/like", r#"{"post":"p","user":"u"}"#),
         with("POST", "/v1/query", r#"{"posts":["p","q"],"user":"u","kind":"heart"}"#),
         with("POST", "/v1/likes", "{\"post\":\"p\",\"user\":\"u\"}\nx\n{\"post\":\"p\",\"user\":\"v\"}"),
@@ -133,6 +141,9 @@ fn body_seeds() -> Vec<Vec<u8>> {
     bodies.map(|(route, body)| [&[route][..], body.as_bytes()].concat()).to_vec()
 }
 
+/// What a request may give the voters.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(30);
+
 /// A path and a query, and the same as a cursor.
 pub fn http_parameters(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -149,6 +160,7 @@ pub fn http_parameters(data: &[u8]) {
             Parameter::Limit(limit) => (1..=1_000).contains(limit),
             Parameter::Kind(kind) => (1..=32).contains(&kind.len()),
             Parameter::After(user) => user.as_ref().is_none_or(|user| !user.is_empty()),
+            Parameter::Vote(timeout) => timeout.is_none_or(|timeout| TIMEOUTS.contains(&timeout)),
             Parameter::Segment(_) | Parameter::Seen(_) => true,
         })),
         Err(error) => assert_says_something(&error),
@@ -161,6 +173,8 @@ fn parameter_seeds() -> Vec<Vec<u8>> {
         "/v1/posts/p/likes/u?kind=like&seen=%30&&=",
         "/v1/posts/+/likes/u?cursor=+&kind",
         "http://a:1/v1/posts//likes/?limit=1",
+        "/v1/posts/p/likes/u?consistency=quorum&timeout=1s+500ms",
+        "/v1/posts/p/likes/u?timeout=2min&consistency=linearizable",
         "75736572",
     ];
     texts.map(|text| text.as_bytes().to_vec()).to_vec()

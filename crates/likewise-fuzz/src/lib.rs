@@ -8,12 +8,14 @@
 //! - `cargo test -p likewise-fuzz`, on any toolchain: seeded mutations of the seeds, in `tests/it`;
 //! - `cargo +nightly fuzz run TARGET`, guided by coverage: see `fuzz/README.md`.
 //!
-//! One file a family of decoders: [`state`], [`replica`], [`gossip`], [`stream`], [`journal`], [`http`],
+//! One file a family of decoders: [`state`], [`replica`], [`votes`], [`gossip`], [`stream`], [`journal`], [`http`],
 //! [`client`], [`settings`].
 
 pub mod state;
 
 pub mod replica;
+
+pub mod votes;
 
 pub mod gossip;
 
@@ -73,6 +75,7 @@ pub const TARGETS: &[Target] = &[
     state::SKETCH,
     replica::REPLICA_MESSAGE,
     replica::REPLICA_LINK,
+    votes::KEPT_SEATS,
     gossip::GOSSIP_PACKET,
     gossip::GOSSIP_BODY,
     gossip::GOSSIP_NOTICE,

@@ -17,16 +17,16 @@ use likewise_state::state::{Keys, State};
 
 use crate::script::{Script, put_piece};
 use crate::state::{STATE_BYTES, STATE_FACTOR, some_likes};
-use crate::{Bound, Target, assert_says_something};
+use crate::{Bound, Target, assert_says_something, votes};
 
 /// [`replica_message`]
 pub const REPLICA_MESSAGE: Target = Target {
     name: "replica_message",
     run: replica_message,
     seeds: message_seeds,
-    // A message is copied, written and read again. The least dense are groups, of nine bytes each, and gaps
-    // between slots, of which a byte becomes two; their lists double.
-    bound: Bound { constant: 4 << 10, factor: 16 },
+    // A message is copied, written and read again. The least dense are votes, of which two bytes become a
+    // hundred, in a list that doubles; and a voter that copies sends the digest of each slot, 16 KiB.
+    bound: Bound { constant: 64 << 10, factor: 256 },
     slowness: 1,
 };
 
@@ -83,7 +83,7 @@ fn message_seeds() -> Vec<Vec<u8>> {
         Message::Want { words: vec![1, u32::MAX], lacking: 5 },
         Message::Whole { lacking: 10_000 },
     ];
-    messages.iter().map(Message::encode).collect()
+    messages.iter().chain(&votes::messages()).map(Message::encode).collect()
 }
 
 /// The links of the replica: to and from one peer, and from another.

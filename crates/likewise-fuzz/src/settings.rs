@@ -60,8 +60,10 @@ fn settings_seeds() -> Vec<Vec<u8>> {
     let of_many = "cluster-name = 'c'\ncluster = \"0.0.0.0:9293\"\nadvertise = \"likes-0:9293\"\n\
                    advertise-http = \"[::1]:80\"\njoin = [\"likes-1:9293\", \"10.0.0.1:9293\"]\n\
                    cluster-key-file = \"\"\"k\"\"\"\ninsecure = true\n";
+    let of_voters = "name = 'a'\nvoters = ['a', \"b\", 'c']\ncluster = '127.0.0.1:0'\n\
+                     consistency = 'linearizable'\n";
     let wrong = "\u{e9} = 1\n[name]\na.b = {c = [[1, 2.5], 1979-05-27T07:32:00Z]}\n";
-    [alone, of_many, wrong, ""].map(|text| text.as_bytes().to_vec()).to_vec()
+    [alone, of_many, of_voters, wrong, ""].map(|text| text.as_bytes().to_vec()).to_vec()
 }
 
 /// A key file: nothing that may be a secret is ever shown.

@@ -1,10 +1,13 @@
 //! Doors for the fuzz targets: see [`crate::fuzz`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::Uri;
 use likewise_journal::disk::memory::MemoryDisk;
 use likewise_replica::member::{NodeId, Peer};
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::voters::Voters;
 use likewise_state::state::{Keys, State};
 use tokio::sync::watch;
 
@@ -29,7 +32,11 @@ impl Service {
     pub fn new() -> Self {
         let name = "fuzz".to_owned();
         let state = Arc::new(State::new(Keys::for_tests()));
-        let (node, thread) = Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None, None);
+        // It is the only voter: whatever is asked of voters is answered.
+        let voters = Voters::new([name.clone()]).expect("one name is a list");
+        let voting = Some(Voting { voters, name: name.clone(), boot: 1, kept: None });
+        let (node, thread) =
+            Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None, voting);
         let me = Peer { node: NodeId(1), name, http: String::new(), incarnation: 1 };
         let cluster = Cluster::solitary("fuzz".to_owned(), me, node);
         let api = Api::new(router(cluster, Consistency::Local), ServeLimits::default());
@@ -116,7 +123,11 @@ pub enum Parameter {
     Limit(usize),
     /// The user before the page.
     After(Option<String>),
+    /// How long voters may take, where they are asked.
+    Vote(Option<Duration>),
 }
+
+const KNOWN: &[&str; 6] = &["kind", "seen", "limit", "cursor", "consistency", "timeout"];
 
 /// Reads the path and the query of a request as the routes do.
 ///
@@ -124,7 +135,7 @@ pub enum Parameter {
 /// What the client is told.
 pub fn parameters(uri: &Uri) -> Result<Vec<Parameter>, String> {
     let read = || {
-        let parameters = Parameters::parse(uri, &["kind", "seen", "limit", "cursor"])?;
+        let parameters = Parameters::parse(uri, KNOWN)?;
         let cursor = parameters.text("cursor").map(parameters::user_of_cursor);
         Ok(vec![
             Parameter::Segment(parameters::segment(uri, 2, "post")?.into_owned()),
@@ -133,6 +144,7 @@ pub fn parameters(uri: &Uri) -> Result<Vec<Parameter>, String> {
             Parameter::Seen(parameters.seen()?.map(|seen| seen.value())),
             Parameter::Limit(parameters.limit(1)?),
             Parameter::After(cursor.transpose()?),
+            Parameter::Vote(parameters.vote(Consistency::Local)?.map(|vote| vote.timeout)),
         ])
     };
     read().map_err(|error: crate::http::error::ApiError| error.to_string())
