@@ -128,8 +128,9 @@ impl Replica {
             let is_outgoing = peers.is_mailed_on(link);
             is_outgoing && roll.mine == mine && (has_caught_up || !roll.is_active)
         });
-        let links: Vec<(usize, LinkId)> = namers.map(|(&link, roll)| (roll.voter, link)).collect();
-        let from = seating.copy_from(links.iter().map(|&(voter, _)| voter), now);
+        let (voters, links): (Vec<(usize, bool)>, Vec<(usize, LinkId)>) =
+            namers.map(|(&link, roll)| ((roll.voter, roll.is_active), (roll.voter, link))).unzip();
+        let from = seating.copy_from(voters.into_iter(), now);
         if from.is_empty() {
             return;
         }

@@ -167,25 +167,32 @@ impl Seating {
     /// Everything that a voter held when it was asked is here.
     pub(crate) fn copied(&mut self, from: usize, is_active: bool) {
         if self.asked.contains_key(&from) {
-            self.copied.insert(from, is_active);
+            *self.copied.entry(from).or_default() |= is_active;
+        }
+        // Once it is active it can be asked again, and then counts for more.
+        if !is_active {
+            self.asked.remove(&from);
         }
     }
 
-    /// Whom to ask now for all that it holds, of those that know of the claim.
+    /// Whom to ask now for all that it holds, of those that know of the claim: each with whether it is active.
     pub(crate) fn copy_from(
         &mut self,
-        namers: impl Iterator<Item = usize>,
+        namers: impl Iterator<Item = (usize, bool)>,
         now: Duration,
     ) -> Vec<usize> {
         let is_copying = matches!(self.standing, Standing::Fresh | Standing::Resuming);
         if !is_copying || self.told.seats.of(self.voter) != self.mine {
             return Vec::new();
         }
-        let is_due = |from: &usize| {
-            let asked = self.asked.get(from);
-            !self.copied.contains_key(from) && asked.is_none_or(|&at| now >= at + SEAT_AGAIN)
+        let is_fresh = self.standing == Standing::Fresh;
+        let is_due = |(from, is_active): (usize, bool)| {
+            let copied = self.copied.get(&from);
+            let lacks = copied.is_none_or(|was_active| is_fresh && is_active && !was_active);
+            let asked = self.asked.get(&from);
+            (lacks && asked.is_none_or(|&at| now >= at + SEAT_AGAIN)).then_some(from)
         };
-        let from: Vec<usize> = namers.filter(is_due).collect();
+        let from: Vec<usize> = namers.filter_map(is_due).collect();
         self.asked.extend(from.iter().map(|&from| (from, now)));
         from
     }
@@ -236,7 +243,7 @@ impl Seating {
         let is_displaced = known.of(self.voter) != self.mine;
         let claim = is_displaced.then_some(self.claims_since + SEAT_AGAIN);
         let content = (self.standing == Standing::Resuming).then_some(self.content_at);
-        let asked = self.asked.iter().filter(|(from, _)| !self.copied.contains_key(from));
+        let asked = self.asked.iter().filter(|(from, _)| self.copied.get(from) != Some(&true));
         let again = asked.map(|(_, &at)| at + SEAT_AGAIN);
         // What was due before could not be done: something else has to happen first.
         again.chain(claim).chain(content).filter(|&at| at > now).min()

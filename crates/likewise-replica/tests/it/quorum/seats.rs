@@ -119,6 +119,25 @@ fn a_voter_that_does_not_know_how_often_it_was_started_is_fresh() {
 }
 
 #[test]
+fn a_fresh_voter_copies_again_from_whom_had_no_vote_when_it_was_asked() {
+    let mut cluster = Cluster::voting(5, 5);
+    // One is gone for good, one is wiped, and copies from one that has just come back itself.
+    for other in 1..5 {
+        cluster.disconnect(0, other);
+    }
+    cluster.restart(2, 2, false);
+    cluster.restart(1, 1, true);
+    cluster.connect(1, 2);
+    cluster.run_for(Duration::from_secs(10));
+    assert!(!cluster.votes(1) && !cluster.votes(2));
+    for (one, other) in [(1, 3), (1, 4), (2, 3), (2, 4)] {
+        cluster.connect(one, other);
+    }
+    cluster.run_until("voting", |it| it.votes(2));
+    cluster.run_until("voting", |it| it.votes(1));
+}
+
+#[test]
 fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
     let mut cluster = Cluster::voting(4, 3);
     // Node 3 coordinates a write, hears from voter 1 only, and then voter 1 is wiped.
