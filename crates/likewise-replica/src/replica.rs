@@ -62,6 +62,9 @@ pub struct Backlog {
     pub coordinated: usize,
     /// Writes that wait for a hold to end: at most as many, and as many requests as may wait for a batch.
     pub held: usize,
+    /// Votes that wait for the disk: at most as many as requests may wait for a batch, for each of the batches
+    /// on their way and the next one.
+    pub votes: usize,
     /// Changes that are remembered in order: at most [`RECENT_KEPT`](crate::limits::RECENT_KEPT).
     pub recent: usize,
 }
@@ -390,6 +393,7 @@ impl Replica {
             in_flight: outboxes.map(Outbox::in_flight).max().unwrap_or(0),
             coordinated: self.quorum.as_ref().map_or(0, |quorum| quorum.requests.len()),
             held: self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting()),
+            votes: self.votes_waiting(),
             recent: self.quorum.as_ref().map_or(0, |quorum| quorum.recent.len()),
         }
     }

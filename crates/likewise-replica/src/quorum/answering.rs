@@ -125,16 +125,26 @@ impl Replica {
         self.when_durable(batch, from, Vote::Report { id, digest, likes, lengths, entries });
     }
 
-    /// Gives a vote once a batch is durable.
+    /// Gives a vote once a batch is durable. Where the disk takes nothing, or too much waits for it already, it
+    /// is not given: who wants it asks again.
     fn when_durable(&mut self, batch: BatchId, from: Option<LinkId>, vote: Vote) {
-        let waiting = Waiting::Vote(from, vote);
-        if let Some((_, of_batch)) = self.batches.iter_mut().find(|(id, _)| *id == batch) {
-            of_batch.push(waiting);
-        } else if batch > self.last_batch {
-            self.waiting.push(waiting);
-        } else {
-            self.give_vote(waiting);
+        let vote = Waiting::Vote(from, vote);
+        let of_batch = self.batches.iter_mut().find(|(id, _)| *id == batch);
+        let waiting = match of_batch {
+            Some((_, waiting)) => waiting,
+            None if batch > self.last_batch => &mut self.waiting,
+            None => return self.give_vote(vote),
+        };
+        let is_bounded = waiting.len() < self.peers.bounds.gathered_requests;
+        if self.journal == Journal::Writable && is_bounded {
+            waiting.push(vote);
         }
+    }
+
+    /// How many votes wait for the disk. O(all that waits for it).
+    pub(crate) fn votes_waiting(&self) -> usize {
+        let waiting = self.batches.iter().flat_map(|(_, waiting)| waiting).chain(&self.waiting);
+        waiting.filter(|waiting| matches!(waiting, Waiting::Vote(..))).count()
     }
 
     /// What was waited for is durable. A vote that this node has lost meanwhile is not given.

@@ -97,7 +97,11 @@ impl Cluster {
 
     /// The same, of which the first `voters` nodes vote; linked, and run until they do.
     pub(crate) fn voting(nodes: usize, voters: usize) -> Self {
-        let mut cluster = Self::unlinked_voting(nodes, voters);
+        Self::voting_with_bounds(nodes, voters, Bounds::default())
+    }
+
+    pub(crate) fn voting_with_bounds(nodes: usize, voters: usize, bounds: Bounds) -> Self {
+        let mut cluster = Self::unlinked(nodes, voters, bounds);
         for a in 0..nodes {
             cluster.handle(a, Input::Alone);
             (0..a).for_each(|b| cluster.connect(a, b));
@@ -107,7 +111,11 @@ impl Cluster {
     }
 
     pub(crate) fn unlinked_voting(nodes: usize, voters: usize) -> Self {
-        let mut cluster = Self::new(nodes);
+        Self::unlinked(nodes, voters, Bounds::default())
+    }
+
+    fn unlinked(nodes: usize, voters: usize, bounds: Bounds) -> Self {
+        let mut cluster = Self::with_bounds(nodes, bounds);
         let names = (0..voters).map(|voter| peer(voter).name);
         cluster.voters = Some(Voters::new(names).unwrap());
         (0..nodes).for_each(|node| cluster.start_voting(node, node as u64, 1, None));

@@ -2,6 +2,7 @@
 
 mod seats;
 
+use likewise_replica::limits::Bounds;
 use likewise_replica::quorum::request::{Level, Operation, Part};
 use likewise_state::id::{Kind, PostId};
 
@@ -144,6 +145,36 @@ fn a_list_shows_only_what_a_majority_holds_whatever_this_node_knows_beside_it() 
     let mine = users(&mut cluster, 3);
     assert_eq!(cluster.agree(4, count()).unwrap().likes, mine.len() as u64);
     assert_eq!(users(&mut cluster, 4), mine);
+}
+
+#[test]
+fn votes_that_wait_for_a_disk_that_takes_nothing_are_bounded() {
+    for is_stalled in [false, true] {
+        let bounds = Bounds { gathered_requests: 20, ..Bounds::default() };
+        let mut cluster = Cluster::voting_with_bounds(3, 3, bounds);
+        cluster.nodes[0].disk_holds = true;
+        // One batch is on its way to the disk, and more gathers behind it.
+        for user in ["ann", "bob", "eve"] {
+            cluster.write(1, like(user), Action::Like);
+            cluster.run_for(Duration::from_millis(20));
+        }
+        if is_stalled {
+            cluster.handle(0, Input::JournalStalled);
+        }
+        for _ in 0..200 {
+            cluster.ask(2, count());
+            cluster.ask(1, set("ann", Action::Like, Some(0)));
+            cluster.run_for(Duration::from_millis(100));
+        }
+        let votes = cluster.nodes[0].replica.backlog().votes;
+        let may_be = if is_stalled { 0 } else { 60 };
+        assert!(votes <= may_be, "{votes} votes, stalled: {is_stalled}");
+        cluster.nodes[0].disk_holds = false;
+        cluster.persist(0);
+        cluster.handle(0, Input::Tick);
+        cluster.disconnect(1, 2);
+        assert_eq!(cluster.agree(2, count()).unwrap().likes, 3, "it votes again");
+    }
 }
 
 #[test]
