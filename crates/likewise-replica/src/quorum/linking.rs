@@ -128,9 +128,10 @@ impl Replica {
             let is_outgoing = peers.is_mailed_on(link);
             is_outgoing && roll.mine == mine && (has_caught_up || !roll.is_active)
         });
-        let (voters, links): (Vec<(usize, bool)>, Vec<(usize, LinkId)>) =
-            namers.map(|(&link, roll)| ((roll.voter, roll.is_active), (roll.voter, link))).unzip();
-        let from = seating.copy_from(voters.into_iter(), now);
+        let namers: Vec<(usize, bool, LinkId)> =
+            namers.map(|(&link, roll)| (roll.voter, roll.is_active, link)).collect();
+        let voters = namers.iter().map(|&(voter, is_active, _)| (voter, is_active));
+        let from = seating.copy_from(voters, now);
         if from.is_empty() {
             return;
         }
@@ -139,7 +140,7 @@ impl Replica {
         for (slot, digest) in digests.iter_mut().enumerate() {
             *digest = self.peers.state.slot_digest(slot);
         }
-        for (_, link) in links.into_iter().filter(|(voter, _)| from.contains(voter)) {
+        for (_, _, link) in namers.into_iter().filter(|(voter, ..)| from.contains(voter)) {
             let digests = digests.clone();
             self.send_ballot(link, &Message::Copy { list, term: mine.term, digests });
         }
