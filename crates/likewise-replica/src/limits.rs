@@ -192,8 +192,15 @@ pub const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Bytes of questions or answers in one message, or one of them more.
 pub const BALLOT_BYTES: usize = 64 << 10;
 
-/// Time until a fresh voter asks again for what another one holds, and until it claims its seat again after
-/// somebody else had claimed it.
+/// Time until a voter asks again for what another one holds, which may have had no link to send it on. Whoever
+/// is sending it does not begin anew.
+pub const COPY_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long a voter that comes back with its data waits for copies from a majority of the others. Then it is
+/// content with those that make a majority with it.
+pub const SEAT_CONTENT: Duration = Duration::from_secs(5);
+
+/// Time until a voter claims its seat again, where others have come to it three times in a row.
 pub const SEAT_AGAIN: Duration = Duration::from_secs(5);
 
 /// Members that one view of the cluster holds. Of a longer one the rest is left unread: it comes with the

@@ -167,6 +167,10 @@ impl Replica {
         }
         // Without a link to it there is no way to send anything: it asks again.
         let Some(mailed) = self.peers.mailed.get(&node) else { return };
+        let is_under_way = |copying: &Copying| (copying.term, copying.by) == (term, mailed.link);
+        if quorum.copying.get(&link).is_some_and(is_under_way) {
+            return;
+        }
         let copying = Copying { node, by: mailed.link, term, is_active, last_frame: None };
         quorum.copying.insert(link, copying);
         self.peers.mail_whole(node, &slots);

@@ -27,7 +27,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::limits::SEAT_AGAIN;
+use crate::limits::{COPY_AGAIN, SEAT_AGAIN, SEAT_CONTENT};
 use crate::member::NodeId;
 use crate::output::BatchId;
 use crate::quorum::seats::{Kept, Seat, Seats};
@@ -105,7 +105,7 @@ impl Seating {
             keeping: VecDeque::new(),
             copied: BTreeMap::new(),
             asked: BTreeMap::new(),
-            content_at: SEAT_AGAIN,
+            content_at: SEAT_CONTENT,
             claims: 0,
             claims_since: Duration::ZERO,
         };
@@ -190,7 +190,7 @@ impl Seating {
             let copied = self.copied.get(&from);
             let lacks = copied.is_none_or(|was_active| is_fresh && is_active && !was_active);
             let asked = self.asked.get(&from);
-            (lacks && asked.is_none_or(|&at| now >= at + SEAT_AGAIN)).then_some(from)
+            (lacks && asked.is_none_or(|&at| now >= at + COPY_AGAIN)).then_some(from)
         };
         let from: Vec<usize> = namers.filter_map(is_due).collect();
         self.asked.extend(from.iter().map(|&from| (from, now)));
@@ -244,7 +244,7 @@ impl Seating {
         let claim = is_displaced.then_some(self.claims_since + SEAT_AGAIN);
         let content = (self.standing == Standing::Resuming).then_some(self.content_at);
         let asked = self.asked.iter().filter(|(from, _)| self.copied.get(from) != Some(&true));
-        let again = asked.map(|(_, &at)| at + SEAT_AGAIN);
+        let again = asked.map(|(_, &at)| at + COPY_AGAIN);
         // What was due before could not be done: something else has to happen first.
         again.chain(claim).chain(content).filter(|&at| at > now).min()
     }
