@@ -149,6 +149,19 @@ fn a_wiped_voter_copies_and_then_votes_again() {
     assert_eq!(linearizable(&cluster.nodes[2], "p").0, 4);
 }
 
+/// Without what they keep of their seats both would be fresh, and wait for the third for ever.
+#[test]
+fn voters_that_come_back_with_their_data_vote_without_the_one_that_does_not() {
+    let mut cluster = cluster();
+    assert_eq!(like(&cluster.nodes[0], "ann").0, 200);
+    cluster.nodes.iter_mut().for_each(Node::kill);
+    cluster.nodes[..2].iter_mut().for_each(Node::restart);
+    cluster.running().for_each(|node| until_askable(node, 2));
+    assert_eq!(linearizable(&cluster.nodes[1], "p"), (1, json!(["ann"])));
+    assert_eq!(like(&cluster.nodes[1], "bob").0, 200);
+    assert_eq!(linearizable(&cluster.nodes[0], "p").0, 2);
+}
+
 #[test]
 fn a_node_without_a_vote_takes_every_request() {
     let mut cluster = Cluster::start_with(3, &["--voters", "a"]);
