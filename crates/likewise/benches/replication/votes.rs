@@ -76,8 +76,8 @@ pub(crate) fn run(folder: &Path, scale: Scale) {
 }
 
 fn row(nodes: &[Node], name: &str, work: Work, is_hot: bool, level: &'static str, scale: Scale) {
-    let first = || nodes[0].counter("likewise_votes_rounds_total", "rounds=\"1\"");
-    let all = || nodes[0].counter("likewise_votes_rounds_total", "");
+    let first = || nodes[0].counter("likewise_votes_agreements_total", "rounds=\"1\"");
+    let all = || nodes[0].counter("likewise_votes_agreements_total", "");
     let (first_before, all_before) = (first(), all());
     let writer = (work == Work::CountsOfWritten).then(|| Load::at_hot_post(&nodes[1], WRITTEN));
     let refused = Arc::new(AtomicU64::new(0));
