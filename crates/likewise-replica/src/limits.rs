@@ -192,6 +192,10 @@ pub const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Bytes of questions or answers in one message, or one of them more.
 pub const BALLOT_BYTES: usize = 64 << 10;
 
+/// Questions or answers in one message. The rest goes into the next one; a message with more closes its link: a
+/// few bytes on the wire are many in memory.
+pub const BALLOTS_MAX: usize = 8_192;
+
 /// Time until a voter asks again for what another one holds, which may have had no link to send it on. Whoever
 /// is sending it does not begin anew.
 pub const COPY_AGAIN: Duration = Duration::from_millis(500);

@@ -39,7 +39,7 @@ use likewise_state::delta::Delta;
 use likewise_state::digest::Digest;
 use likewise_state::slot::SLOTS;
 
-use crate::limits::SYMBOLS_MAX;
+use crate::limits::{BALLOTS_MAX, SYMBOLS_MAX};
 use crate::quorum::ballot::{Ask, Vote};
 use crate::quorum::seats::Seats;
 
@@ -434,20 +434,26 @@ fn list(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
 
 fn ask(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
     let list = list(reader)?;
-    let mut asks = Vec::new();
-    while !reader.is_at_end() {
-        asks.push(Ask::read(reader)?);
-    }
-    Ok(Message::Ask { list, asks })
+    Ok(Message::Ask { list, asks: ballots(reader, Ask::read)? })
 }
 
 fn vote(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {
     let list = list(reader)?;
-    let mut votes = Vec::new();
+    Ok(Message::Vote { list, votes: ballots(reader, Vote::read)? })
+}
+
+fn ballots<T>(
+    reader: &mut Reader<'_>,
+    read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let mut ballots = Vec::new();
     while !reader.is_at_end() {
-        votes.push(Vote::read(reader)?);
+        if ballots.len() >= BALLOTS_MAX {
+            return Err(reader.error(DecodeCause::NumberTooLarge));
+        }
+        ballots.push(read(reader)?);
     }
-    Ok(Message::Vote { list, votes })
+    Ok(ballots)
 }
 
 fn roll(reader: &mut Reader<'_>) -> Result<Message, DecodeError> {

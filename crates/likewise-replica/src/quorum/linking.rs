@@ -3,7 +3,7 @@
 use likewise_state::digest::Digest;
 use likewise_state::slot::SLOTS;
 
-use crate::limits::BALLOT_BYTES;
+use crate::limits::{BALLOT_BYTES, BALLOTS_MAX};
 use crate::member::{Direction, LinkId, NodeId};
 use crate::message::Message;
 use crate::output::BatchId;
@@ -247,7 +247,8 @@ impl Replica {
     }
 }
 
-/// Divides what is to be sent into messages of [`BALLOT_BYTES`], or one ballot more.
+/// Divides what is to be sent into messages of [`BALLOT_BYTES`] or one ballot more, and at most
+/// [`BALLOTS_MAX`] ballots.
 fn divided<T>(ballots: Vec<T>, put: impl Fn(&T, &mut Vec<u8>)) -> Vec<Vec<T>> {
     let mut messages = Vec::new();
     let mut bytes = Vec::new();
@@ -255,7 +256,7 @@ fn divided<T>(ballots: Vec<T>, put: impl Fn(&T, &mut Vec<u8>)) -> Vec<Vec<T>> {
     for ballot in ballots {
         put(&ballot, &mut bytes);
         message.push(ballot);
-        if bytes.len() >= BALLOT_BYTES {
+        if bytes.len() >= BALLOT_BYTES || message.len() >= BALLOTS_MAX {
             bytes.clear();
             messages.push(std::mem::take(&mut message));
         }

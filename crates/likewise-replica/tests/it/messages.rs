@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use likewise_replica::limits::BALLOTS_MAX;
 use likewise_replica::member::{Direction, LinkId, Peer};
 use likewise_replica::message::{GROUP_SLOTS, GROUPS, Message};
 use likewise_replica::quorum::Voting;
@@ -111,6 +112,14 @@ fn replica_with_links() -> Replica {
     }
     while replica.poll_output().is_some() {}
     replica
+}
+
+#[test]
+fn a_message_with_too_many_ballots_is_refused() {
+    let votes =
+        |count| Message::Vote { list: 1, votes: vec![Vote::Merged { id: AskId(1) }; count] };
+    assert!(Message::decode(&votes(BALLOTS_MAX).encode()).is_ok());
+    assert!(Message::decode(&votes(BALLOTS_MAX + 1).encode()).is_err());
 }
 
 #[test]
