@@ -13,7 +13,7 @@
 //! that was promised may be broken meanwhile. Then all is mended, and within a bounded time all nodes must
 //! be equal, agree on who is there, and hold every like that a client was told of, once.
 //!
-//! Reading order: [`world`] and its modules, `machine`, `storage`, `network`, `clients`; `model`, which knows
+//! Reading order: [`world`] and its modules, `machine`, `storage`, `network`, `clients`, `polls`; `electorate`; `model`, which knows
 //! what must be true; [`run`], which makes a run of a seed, and looks for the shortest one that fails.
 
 pub mod chance;
@@ -35,6 +35,10 @@ mod storage;
 mod network;
 
 mod clients;
+
+mod polls;
+
+mod electorate;
 
 mod model;
 

@@ -18,6 +18,7 @@ use crate::clients::Asked;
 use crate::clock::Clock;
 use crate::model::Lengths;
 use crate::storage::Storage;
+use crate::world::Cast;
 
 /// What outlives the process.
 pub(crate) struct Machine {
@@ -68,6 +69,8 @@ pub(crate) struct Node {
     /// Packets and notices that came while it was paused.
     pub(crate) held_back: VecDeque<Heard>,
     pub(crate) requests: BTreeMap<u64, Asked>,
+    /// What is asked of the voters, or about the posts that they stand behind.
+    pub(crate) casts: BTreeMap<u64, Cast>,
     pub(crate) requests_taken: u64,
     /// What the frames of peers hold that have not been acknowledged.
     pub(crate) frames: BTreeMap<(LinkId, u64), Lengths>,
@@ -143,6 +146,11 @@ impl Machine {
 
     pub(crate) const fn is_paused(&self) -> bool {
         self.pauses > 0
+    }
+
+    /// Whether its node runs and takes requests.
+    pub(crate) fn is_open(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| node.leaving.is_none())
     }
 
     /// Whether its node runs, in this life.

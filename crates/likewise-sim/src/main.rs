@@ -177,6 +177,21 @@ fn tell(sum: &Sum) {
         it.deaths,
         it.renewals
     ));
+    say(&format!(
+        "votes: {} requests that voters stood behind, {} histories checked, {} of them undecided; reads of one, \
+         two, three and more rounds {:?}, {} contended, {} requests unanswered, {} writes held back; {} voters \
+         lost their data, {} of them got an old image, {} came back to their votes",
+        it.voted,
+        it.histories,
+        it.undecided,
+        it.rounds,
+        it.contended,
+        it.unanswered,
+        it.held,
+        it.votes_lost,
+        it.images_of_voters,
+        it.came_back
+    ));
 }
 
 fn tell_shortest(seed: u64, failure: &Failure) {

@@ -36,6 +36,8 @@ pub(crate) struct Model {
     slots: Vec<usize>,
     /// The greatest length that what clients asked for can have led to.
     asked: Lengths,
+    /// How many of those came after whatever there was, where voters were asked.
+    sets: Lengths,
     /// What clients were told that it is done, as far as it has not been lost with its disk.
     told: Lengths,
     /// What each machine's disk keeps for sure.
@@ -65,6 +67,7 @@ impl Model {
             posts,
             users,
             asked: Lengths::new(),
+            sets: Lengths::new(),
             told: Lengths::new(),
             kept: Vec::new(),
             held: Vec::new(),
@@ -95,6 +98,26 @@ impl Model {
     /// A client asks for whatever comes after what the node holds: one more may come of each such request.
     pub(crate) fn asked_for_one_more(&mut self, key: Key) {
         *self.asked.entry(key).or_default() += 1;
+    }
+
+    /// A client asks voters for a length, or for whatever comes next: each of these may come on top.
+    pub(crate) fn voted(&mut self, key: Key, length: Option<u32>) {
+        let sets = self.sets.entry(key).or_default();
+        match length {
+            Some(length) => {
+                let asked = length + *sets;
+                self.asked(key, asked);
+            }
+            None => {
+                *sets += 1;
+                self.asked_for_one_more(key);
+            }
+        }
+    }
+
+    /// The number of a user.
+    pub(crate) fn user(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 
     /// A client has been told that a like has this length. Where the disk is to keep what was told, it must

@@ -14,6 +14,10 @@ use likewise_replica::limits::Bounds;
 use crate::chance::Chance;
 use crate::schedule::Kind;
 
+mod votes;
+
+pub use votes::Votes;
+
 /// The part of runs with so many users, with such names, that a snapshot and whole slots take more than one
 /// chunk (64 KiB), and requests of many writes fit nevertheless.
 const CROWDED: f64 = 0.04;
@@ -76,6 +80,8 @@ pub struct Options {
     pub is_gentle: bool,
     /// Which kinds of faults may happen, by the bits of [`crate::schedule::Kind`].
     pub kinds: u32,
+    /// The voters, in a part of the runs.
+    pub votes: Option<Votes>,
 }
 
 /// Something that can be left out of a run: its name, and what it takes.
@@ -104,7 +110,7 @@ impl Options {
             bounds.gather_piece = bounds.gather_piece.max(CROWD);
             bounds.frame_entries = bounds.frame_entries.max(CROWD_FRAME);
         }
-        Self {
+        let drawn = Self {
             seed,
             machines,
             durability: durabilities(chance, machines),
@@ -129,7 +135,37 @@ impl Options {
             faults: chance.below(12),
             is_gentle,
             kinds: if is_gentle { Kind::GENTLE } else { kinds },
-        }
+            votes: None,
+        };
+        drawn.with_votes()
+    }
+
+    /// Where the seed has voters: there are machines for them, and each keeps what a voter should.
+    fn with_votes(mut self) -> Self {
+        let Some(votes) = Votes::of(self.seed, self.machines) else { return self };
+        self.machines = self.machines.max(votes.voters);
+        self.durability.resize(self.machines, self.durability[0]);
+        self.durability[..votes.voters].copy_from_slice(&votes.durability);
+        self.votes = Some(votes);
+        self
+    }
+
+    /// All posts, those that voters stand behind last.
+    #[must_use]
+    pub fn all_posts(&self) -> usize {
+        self.posts + self.votes.as_ref().map_or(0, |votes| votes.posts)
+    }
+
+    /// How many voters there are.
+    #[must_use]
+    pub fn voters(&self) -> usize {
+        self.votes.as_ref().map_or(0, |votes| votes.voters.min(self.machines))
+    }
+
+    /// All users.
+    #[must_use]
+    pub fn all_users(&self) -> usize {
+        self.users.max(self.clients).max(self.votes.as_ref().map_or(0, |votes| votes.users))
     }
 
     /// What can be left out of a run: each may make a failing run simpler.
@@ -148,6 +184,14 @@ impl Options {
         ("all-but-ten-requests", |it| it.requests = it.requests.min(10)),
         ("all-but-one-post", |it| it.posts = 1),
         ("all-but-two-users", |it| it.users = it.users.min(2)),
+        ("votes", |it| it.votes = None),
+        ("quorum-posts", |it| it.votes.iter_mut().for_each(|votes| votes.quorum = 0.0)),
+        ("local-writes", |it| it.votes.iter_mut().for_each(|votes| votes.local = 0.0)),
+        ("posts-at-once", |it| it.votes.iter_mut().for_each(|votes| votes.at_once = 1)),
+        ("clients-of-votes", |it| it.votes.iter_mut().for_each(|votes| votes.clients = 2)),
+        ("machines-without-a-vote", |it| {
+            it.machines = it.machines.min(it.votes.as_ref().map_or(2, |votes| votes.voters));
+        }),
         ("all-but-two-machines", |it| it.machines = it.machines.min(2)),
     ];
 
@@ -225,6 +269,7 @@ impl fmt::Display for Options {
             self.posts,
             self.users,
             self.padding
-        )
+        )?;
+        self.votes.as_ref().map_or(Ok(()), |votes| write!(f, "\n{votes}"))
     }
 }

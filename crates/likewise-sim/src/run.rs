@@ -171,6 +171,18 @@ impl Sum {
         it.whole_slots += run.whole_slots;
         it.deaths += run.deaths;
         it.renewals += run.renewals;
+        it.voted += run.voted;
+        it.histories += run.histories;
+        it.undecided += run.undecided;
+        for (sum, more) in it.rounds.iter_mut().zip(run.rounds) {
+            *sum += more;
+        }
+        it.unanswered += run.unanswered;
+        it.contended += run.contended;
+        it.held += run.held;
+        it.votes_lost += run.votes_lost;
+        it.images_of_voters += run.images_of_voters;
+        it.came_back += run.came_back;
         it.lines += run.lines;
     }
 }

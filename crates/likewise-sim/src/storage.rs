@@ -51,6 +51,8 @@ pub(crate) struct Storage {
     snapshot: Option<SnapshotJob<MemoryDisk>>,
     /// What has been committed since the last sync.
     unsynced: Lengths,
+    /// What has been made durable about seats since anybody asked.
+    kept_seats: Option<Vec<u8>>,
     pub(crate) snapshots: u64,
     pub(crate) stalls: u64,
 }
@@ -68,6 +70,7 @@ impl Storage {
             sync_is_due: false,
             snapshot: None,
             unsynced: Lengths::new(),
+            kept_seats: None,
             snapshots: 0,
             stalls: 0,
         }
@@ -85,6 +88,11 @@ impl Storage {
         if !self.has_failed {
             self.pending.push_back(Batch { id, delta, seats });
         }
+    }
+
+    /// What is kept of the seats, where it has changed.
+    pub(crate) const fn take_kept_seats(&mut self) -> Option<Vec<u8>> {
+        self.kept_seats.take()
     }
 
     /// Commits all that waits, and then what is to be kept of the seats.
@@ -156,7 +164,8 @@ impl Storage {
         }
         match self.commit_pending() {
             Ok(()) => {
-                for Batch { delta, .. } in self.pending.drain(..) {
+                for Batch { delta, seats, .. } in self.pending.drain(..) {
+                    self.kept_seats = seats.or_else(|| self.kept_seats.take());
                     let entries = delta.entries();
                     self.unsynced.extend(entries.map(|(like, to)| (model.key(like), to.value())));
                 }

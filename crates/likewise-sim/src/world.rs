@@ -11,10 +11,12 @@ use likewise_replica::member::NodeId;
 
 use crate::chance::Chance;
 use crate::clients::Client;
+use crate::electorate::Electorate;
 use crate::machine::{Heard, Machine};
 use crate::model::{Model, Wrong};
 use crate::network::Network;
 use crate::options::Options;
+use crate::polls::Polls;
 use crate::schedule::{Kind, Planned};
 use crate::storage::Work;
 use crate::trace::Trace;
@@ -33,9 +35,16 @@ mod wires;
 
 mod requests;
 
+mod votes;
+
+mod voters;
+
 mod calm;
 
+pub(crate) use votes::Cast;
+
 use troubles::Ending;
+use votes::Step;
 use wires::Wire;
 
 /// What may happen in a run. An honest one takes a tenth of it.
@@ -53,6 +62,9 @@ pub struct World {
     wires_opened: u64,
     network: Network,
     clients: Vec<Client>,
+    /// Where there are voters.
+    polls: Option<Polls>,
+    electorate: Electorate,
     model: Model,
     planned: Vec<Planned>,
     chance: Chance,
@@ -81,6 +93,7 @@ enum Happening {
     Request { client: usize, operation: usize, machine: usize },
     Answered { client: usize, operation: usize, lengths: Vec<u32> },
     Refused { client: usize, operation: usize, attempt: u32 },
+    Vote(Step),
 }
 
 /// What was wrong, and when.
@@ -133,6 +146,26 @@ pub struct Figures {
     pub deaths: u64,
     /// Nodes that learnt of their own death and went on as another incarnation.
     pub renewals: u64,
+    /// Requests that voters stood behind.
+    pub voted: u64,
+    /// Histories that were checked: of a post, or of a like where each stands for itself.
+    pub histories: u64,
+    /// Those of them about which the check could not say anything.
+    pub undecided: u64,
+    /// Reads by how many rounds they took: one, two, three, more.
+    pub rounds: [u64; 4],
+    /// Requests that voters did not answer in time.
+    pub unanswered: u64,
+    /// Reads of posts that were never the same on a majority.
+    pub contended: u64,
+    /// Writes that waited for a hold.
+    pub held: u64,
+    /// Voters that have lost their data.
+    pub votes_lost: u64,
+    /// Those of them that came back with an old image of their disk.
+    pub images_of_voters: u64,
+    /// Voters that have lost their data and come back to their votes.
+    pub came_back: u64,
     /// Lines of the trace.
     pub lines: u64,
     /// The hash of the trace.
@@ -153,7 +186,9 @@ impl World {
             wires_opened: 0,
             network: Network::new(&options),
             clients: Client::all(&options),
-            model: Model::new(options.posts, options.users.max(options.clients), options.padding),
+            polls: options.votes.as_ref().map(|votes| Polls::new(&options, votes)),
+            electorate: Electorate::new(options.voters().max(1)),
+            model: Model::new(options.all_posts(), options.all_users(), options.padding),
             planned,
             chance: Chance::new(options.seed, "world"),
             is_calm: false,
@@ -174,6 +209,7 @@ impl World {
         for client in 0..world.clients.len() {
             world.after(Duration::from_millis(400), Happening::Act { client });
         }
+        world.begin_polls();
         world
     }
 
@@ -249,6 +285,7 @@ impl World {
             Happening::Refused { client, operation, attempt } => {
                 self.refused(client, operation, attempt);
             }
+            Happening::Vote(step) => self.vote_step(step),
         }
     }
 
@@ -288,6 +325,7 @@ impl World {
             self.count_figures(machine);
         }
         self.figures.simulated = self.now;
+        self.figures.came_back = self.electorate.came_back;
         self.figures.acknowledged = self.model.acknowledged;
         self.figures.lines = self.trace.lines();
         self.figures.hash = self.trace.hash();

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use likewise_replica::limits::BATCHES_MAX;
+use likewise_replica::limits::{BATCHES_MAX, RECENT_KEPT};
 use likewise_replica::member::NodeId;
 use likewise_replica::membership::{Event, Happened, MemberState};
 
 use super::{Happening, World};
 use crate::clients::PATIENCE;
+use crate::polls::Polls;
 
 /// How long it may take, once all is well and clients are done, until all nodes are equal and agree.
 const CONVERGENCE_MAX: Duration = Duration::from_secs(60);
@@ -67,6 +68,7 @@ impl World {
     fn mend(&mut self) {
         self.say(0, "calm", 0, || "from now on all is well".to_owned());
         self.is_calm = true;
+        self.end_polls();
         self.network.heal();
         let last = self.now + PATIENCE;
         self.queue.retain(|&(at, _), happening| {
@@ -101,10 +103,11 @@ impl World {
         let clients_are_done = self.clients.iter().all(|client| {
             client.left == 0 && client.operations.iter().all(|operation| operation.is_done)
         });
-        clients_are_done && nodes.into_iter().all(|node| node.leaving.is_none())
+        let polls_are_done = self.polls.as_ref().is_none_or(Polls::are_done);
+        clients_are_done && polls_are_done && nodes.into_iter().all(|node| node.leaving.is_none())
     }
 
-    fn running(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn running(&self) -> impl Iterator<Item = usize> {
         (0..self.machines.len()).filter(|&machine| !self.machines[machine].is_gone)
     }
 
@@ -142,13 +145,15 @@ impl World {
         if roots.len() > 1 {
             return Err(format!("there are {} different states", roots.len()));
         }
-        Ok(())
+        self.look_whether_voting()
     }
 
     /// What has been reached must last, and be right.
     fn stay_calm(&mut self) {
         let deaths = self.figures.deaths;
+        self.read_polls();
         self.run_until(self.now + STABLE);
+        self.check_polls();
         if let Err(why) = self.look_whether_converged() {
             self.fail("what is equal stays equal", why);
         }
@@ -162,6 +167,7 @@ impl World {
             let Some(state) = state else { continue };
             // Of all slots: until now only those were looked at that hold anything.
             roots.insert(state.root_digest().to_bytes());
+            self.check_nothing_waits(machine);
             let looked = self.model.look(machine, &state);
             self.check("what a node holds", machine, looked);
             let lost = self.model.check_nothing_lost(machine);
@@ -195,11 +201,16 @@ impl World {
         let (bounds, backlog) = (&self.options.bounds, node.replica.backlog());
         let frames = backlog.links * bounds.frames_in_flight;
         // One frame is taken in at the bound, and it can hold everything that there is.
-        let entries = self.options.posts * self.options.users.max(self.options.clients);
+        let entries = self.options.all_posts() * self.options.all_users();
         let everything = entries * (2 * self.options.padding + ENTRY_BYTES_MAX);
         let gathered = bounds.gathered_bytes.max(bounds.gathered_bytes_of_peers + everything);
         let known = node.membership.members().count();
+        let (requests, asked) = (bounds.gathered_requests, node.casts.len());
         let checks = [
+            ("requests that wait for votes", backlog.coordinated, asked),
+            ("writes behind holds", backlog.held, requests + asked),
+            ("votes waiting", backlog.votes, requests * (BATCHES_MAX + 1)),
+            ("changes remembered", backlog.recent, RECENT_KEPT),
             ("timers", node.membership.timers(), TIMERS_MAX + known * TIMERS_OF_ONE_MAX),
             ("bytes gathered", backlog.gathered_bytes, gathered),
             ("requests waiting", backlog.waiting, bounds.gathered_requests + frames),
@@ -213,6 +224,16 @@ impl World {
         }
     }
 
+    /// When all is well nobody waits for a vote any more.
+    fn check_nothing_waits(&mut self, machine: usize) {
+        let Some(node) = &self.machines[machine].node else { return };
+        let backlog = node.replica.backlog();
+        let waits = (node.casts.len(), backlog.coordinated, backlog.held, backlog.votes);
+        if waits != (0, 0, 0, 0) {
+            self.fail("queues are bounded", format!("n{machine} at rest: {backlog:?}"));
+        }
+    }
+
     /// Adds up what a node counted, before it goes.
     pub(super) fn count_figures(&mut self, machine: usize) {
         let Some(node) = &self.machines[machine].node else { return };
@@ -221,6 +242,14 @@ impl World {
         figures.overflows += repair.overflows;
         figures.repairs += repair.mended;
         figures.whole_slots += repair.whole_slots;
+        if let Some(votes) = node.replica.votes().map(|view| view.figures) {
+            for (sum, more) in figures.rounds.iter_mut().zip(votes.rounds) {
+                *sum += more;
+            }
+            figures.unanswered += votes.unanswered;
+            figures.contended += votes.contended;
+            figures.held += votes.held;
+        }
         if let Some(storage) = &node.storage {
             figures.snapshots += storage.snapshots;
             figures.stalls += storage.stalls;

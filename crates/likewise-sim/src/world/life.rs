@@ -28,6 +28,7 @@ struct Found {
     storage: Option<Storage>,
     store: [u8; 16],
     incarnation: u64,
+    seats: Option<Vec<u8>>,
 }
 
 impl World {
@@ -50,7 +51,7 @@ impl World {
         let store = self.chance.bytes();
         let Machine { disk, durability, .. } = &self.machines[machine];
         let Some(durability) = *durability else {
-            return Some(Found { state, storage: None, store, incarnation: 1 });
+            return Some(Found { state, storage: None, store, incarnation: 1, seats: None });
         };
         let (disk, segment_bytes) = (disk.clone(), self.options.segment_bytes);
         let options = Options {
@@ -62,12 +63,13 @@ impl World {
         match Journal::open(disk.clone(), options, &state) {
             Ok((journal, recovery)) => {
                 let storage = Some(Storage::new(disk, journal, state.clone()));
-                let (store, incarnation) = (recovery.store.0, recovery.incarnation);
+                let (store, incarnation, seats) =
+                    (recovery.store.0, recovery.incarnation, recovery.seats);
                 self.say(machine, "recovered", incarnation, || {
                     let torn = if recovery.torn.is_some() { ", a torn end dropped" } else { "" };
                     format!("{} records, incarnation {incarnation}{torn}", recovery.records)
                 });
-                Some(Found { state, storage, store, incarnation })
+                Some(Found { state, storage, store, incarnation, seats })
             }
             Err(error) => {
                 let has_faults = self.machines[machine].disk_faults != Default::default();
@@ -108,11 +110,17 @@ impl World {
         let identity = Identity { node, incarnation, address };
         let is_alone = !has_seeds && it.remembered.is_empty();
         let bounds = self.options.bounds;
+        let voting = self.voting(machine, incarnation, found.seats.as_deref());
+        let replica = Replica::with_bounds(node, found.state.clone(), bounds);
+        let replica = match voting {
+            Some(voting) => replica.with_voters(node, voting),
+            None => replica,
+        };
         let seed = self.chance.number();
         let mark = self.model.digest(&found.state);
         let node = Node {
             me,
-            replica: Replica::with_bounds(node, found.state.clone(), bounds),
+            replica,
             state: found.state,
             membership: Membership::new(identity, seed, Duration::ZERO),
             patience: (!is_alone).then(|| Patience::new(Duration::ZERO)),
@@ -126,6 +134,7 @@ impl World {
             gossip_at: None,
             held_back: Default::default(),
             requests: Default::default(),
+            casts: Default::default(),
             requests_taken: 0,
             frames: Default::default(),
             mark,
@@ -240,6 +249,7 @@ impl World {
     pub(super) fn take_away(&mut self, machine: usize, is_handed_over: bool) {
         drop(self.stop(machine, false));
         self.machines[machine].is_gone = true;
+        self.electorate.is_gone(machine);
         self.machines[machine].disk = MemoryDisk::default();
         self.say(machine, "gone", u64::from(is_handed_over), || {
             format!("taken away, handed over: {is_handed_over}")

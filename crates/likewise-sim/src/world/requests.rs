@@ -38,11 +38,8 @@ impl World {
     /// A request arrives at a machine.
     pub(super) fn request(&mut self, client: usize, operation: usize, machine: usize) {
         let asked = Asked { client, operation };
-        let is_open = |it: &crate::machine::Machine| {
-            it.node.as_ref().is_some_and(|node| node.leaving.is_none())
-        };
         let attempt = self.clients[client].operations[operation].attempts;
-        if !is_open(&self.machines[machine]) {
+        if !self.machines[machine].is_open() {
             let wait = self.network.one_way() + Duration::from_millis(5);
             return self.after(wait, Happening::Refused { client, operation, attempt });
         }
@@ -64,6 +61,9 @@ impl World {
     /// A node answers.
     pub(super) fn answer(&mut self, machine: usize, request: RequestId, answer: Answer) {
         let node = self.machines[machine].node.as_mut().expect("it has just answered");
+        if let Some(cast) = node.casts.remove(&request.0) {
+            return self.voters_answer(machine, request, cast, answer);
+        }
         let is_durable = node.storage.as_ref().is_some_and(|storage| storage.is_durable());
         let Some(Asked { client, operation }) = node.requests.remove(&request.0) else {
             return self.fail("each request is answered once", format!("n{machine}: {request:?}"));

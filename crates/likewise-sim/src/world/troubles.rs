@@ -13,6 +13,9 @@ const MACHINES_MAX: usize = 10;
 /// How long a disk is broken. A journal that notices is done for, however short it was.
 const BROKEN: Duration = Duration::from_secs(2);
 
+/// How often a machine of a voter is started anew, so that others know an image of its disk to be old.
+const IMAGE_TRIES: u32 = 4;
+
 /// The end of something that lasts.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
@@ -26,7 +29,7 @@ pub(super) enum Ending {
     NoDescriptors(usize),
     SlowDisk(usize),
     BrokenDisk(usize),
-    Image { machine: usize, down: Duration },
+    Image { machine: usize, down: Duration, tries: u32 },
 }
 
 impl World {
@@ -42,6 +45,9 @@ impl World {
 
     /// Lets a fault happen. False where it found nothing to strike.
     fn strike(&mut self, fault: &Fault) -> bool {
+        if !self.voters_bear(fault) {
+            return false;
+        }
         match *fault {
             Fault::Kill { machine, down } => {
                 self.strike_running(machine, down, |world| world.kill(machine))
@@ -57,7 +63,8 @@ impl World {
                 let has_one = it.durability.is_some() && it.node.is_some();
                 if has_one {
                     it.image = Some(it.disk.image());
-                    self.after(after, Happening::End(Ending::Image { machine, down }));
+                    let ending = Ending::Image { machine, down, tries: IMAGE_TRIES };
+                    self.after(after, Happening::End(ending));
                 }
                 has_one
             }
@@ -215,7 +222,7 @@ impl World {
     }
 
     /// Whether the cluster can do with a machine less.
-    fn may_lose(&self, machine: usize) -> bool {
+    pub(super) fn may_lose(&self, machine: usize) -> bool {
         let others = self.machines.iter().enumerate();
         let others = others.filter(|&(number, it)| number != machine && !it.is_gone).count();
         others > 0 && self.machines[machine].node.is_some()
@@ -308,8 +315,12 @@ impl World {
                 faults.write = false;
             }),
             Ending::SlowDisk(machine) => self.machines[machine].slow_sync = None,
-            Ending::Image { machine, down } => {
-                if !self.is_calm && !self.machines[machine].is_gone && self.bring_image(machine) {
+            Ending::Image { machine, down, tries } => {
+                let is_meant = !self.is_calm && !self.machines[machine].is_gone;
+                if is_meant
+                    && self.image_may_come(machine, down, tries)
+                    && self.bring_image(machine)
+                {
                     let life = self.machines[machine].life;
                     self.after(down, Happening::Start { machine, life });
                 }

@@ -75,6 +75,7 @@ impl World {
             self.carry_out(machine, output);
         }
         self.look(machine);
+        self.look_at_voter(machine);
         self.look_whether_left(machine);
         self.set_turn(machine);
     }
@@ -106,6 +107,9 @@ impl World {
                     self.mind_disk(machine);
                 }
                 None => {
+                    if let Some(seats) = seats {
+                        self.seats_kept(machine, &seats);
+                    }
                     let local = self.machines[machine].clock.shows(self.now);
                     let node = self.machines[machine].node.as_mut().expect("it runs");
                     node.replica.handle(Input::Persisted { batch }, local);
@@ -145,6 +149,9 @@ impl World {
         let Some(node) = it.node.as_mut().filter(|_| it.life == life) else { return };
         let Some(storage) = &mut node.storage else { return };
         let told = storage.work(work, &mut self.model, machine);
+        if let Some(seats) = storage.take_kept_seats() {
+            self.seats_kept(machine, &seats);
+        }
         for told in told {
             let (input, what) = match told {
                 Told::Persisted(batch) => (Input::Persisted { batch }, "persisted"),
@@ -237,7 +244,7 @@ impl World {
         if node.membership.has_left() {
             return self.has_left(machine);
         }
-        if leaving.until.is_zero() || !node.requests.is_empty() {
+        if leaving.until.is_zero() || !node.requests.is_empty() || !node.casts.is_empty() {
             return;
         }
         let has_peers = node.replica.peers().iter().any(|peer| peer.mailed);

@@ -1,0 +1,144 @@
+//! Voters as the world sees them: which faults they must be able to bear, and when they must have a vote.
+
+use std::time::Duration;
+
+use likewise_journal::journal::{Journal, Options};
+use likewise_journal::store::StoreId;
+use likewise_replica::member::NodeId;
+use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::seats::Kept;
+use likewise_replica::quorum::view::Standing;
+
+use super::troubles::Ending;
+use super::{Happening, World};
+use crate::schedule::Fault;
+
+/// How long an image that voters could not know to be old is kept until it is tried again.
+const OLDER: Duration = Duration::from_secs(2);
+
+/// How long the machine is down meanwhile.
+const DOWN: Duration = Duration::from_millis(100);
+
+impl World {
+    /// How a node takes part in votes that has found this on its disk.
+    pub(super) fn voting(
+        &mut self,
+        machine: usize,
+        boot: u64,
+        seats: Option<&[u8]>,
+    ) -> Option<Voting> {
+        self.polls.as_ref()?;
+        let kept = seats.map(|seats| Kept::decode(seats).expect("a voter has written it"));
+        self.electorate.starts(machine, kept.clone());
+        let voters = self.electorate.list().clone();
+        Some(Voting { voters, name: format!("n{machine}"), boot, kept })
+    }
+
+    /// A node has made durable what it knows of the seats.
+    pub(super) fn seats_kept(&mut self, machine: usize, kept: &[u8]) {
+        self.electorate.keeps(machine, kept);
+    }
+
+    /// Looks at how a voter stands.
+    pub(super) fn look_at_voter(&mut self, machine: usize) {
+        let Some(node) = &self.machines[machine].node else { return };
+        if self.electorate.stands(machine, node.replica.standing()) {
+            self.say(machine, "voter", 1, || "has its vote back".to_owned());
+        }
+    }
+
+    /// Whether the voters can bear a fault, by what they promise. If so, what they lose is noted.
+    pub(super) fn voters_bear(&mut self, fault: &Fault) -> bool {
+        if self.polls.is_none() {
+            return true;
+        }
+        let runs = |machine: &usize| self.machines[*machine].node.is_some();
+        let forgets =
+            |machine: &usize| runs(machine) && self.machines[*machine].durability.is_none();
+        let (losers, goes): (Vec<usize>, bool) = match *fault {
+            Fault::Kill { machine, .. }
+            | Fault::PowerCut { machine, .. }
+            | Fault::Move { machine, .. } => {
+                (Some(machine).into_iter().filter(forgets).collect(), false)
+            }
+            Fault::Restart { machine, .. } => {
+                (Some(machine).into_iter().filter(forgets).collect(), true)
+            }
+            Fault::Swap { one, other, .. } => {
+                let forgetful = [one, other].into_iter().filter(forgets);
+                let takes_place = one != other && runs(&one) && runs(&other);
+                (forgetful.filter(|_| takes_place).collect(), false)
+            }
+            Fault::Wipe { machine, .. } => {
+                (Some(machine).into_iter().filter(runs).collect(), false)
+            }
+            Fault::Remove { machine } | Fault::Destroy { machine } => {
+                (Some(machine).into_iter().filter(|&it| self.may_lose(it)).collect(), true)
+            }
+            _ => return true,
+        };
+        self.voters_lose(&losers, goes)
+    }
+
+    /// Whether these machines may lose their data. If so, it is noted.
+    fn voters_lose(&mut self, losers: &[usize], goes: bool) -> bool {
+        if !self.electorate.can_bear(losers) {
+            return false;
+        }
+        for &machine in losers {
+            self.figures.votes_lost += u64::from(self.electorate.is_voter(machine));
+            self.electorate.loses(machine, goes);
+        }
+        true
+    }
+
+    /// Whether a machine may come back with the image of its disk, as far as the voters are concerned: they can
+    /// bear the loss, and know the image to be one. If so, the loss is noted; if not, the machine is started
+    /// anew, so that the image becomes older.
+    pub(super) fn image_may_come(&mut self, machine: usize, down: Duration, tries: u32) -> bool {
+        if self.polls.is_none() || !self.electorate.is_voter(machine) {
+            return true;
+        }
+        if self.is_image_known(machine) && self.voters_lose(&[machine], false) {
+            self.figures.images_of_voters += 1;
+            return true;
+        }
+        if tries > 0 {
+            if self.machines[machine].node.is_some() {
+                self.kill(machine);
+                let life = self.machines[machine].life;
+                self.after(DOWN, Happening::Start { machine, life });
+            }
+            let tries = tries - 1;
+            self.after(OLDER, Happening::End(Ending::Image { machine, down, tries }));
+        }
+        false
+    }
+
+    fn is_image_known(&mut self, machine: usize) -> bool {
+        let Some(image) = &self.machines[machine].image else { return false };
+        let (image, state) = (image.image(), self.empty_state());
+        let options = Options::new(StoreId([0; 16]), format!("n{machine}"));
+        let Ok((_, recovery)) = Journal::open(image, options, &state) else { return false };
+        let node = u64::from_le_bytes(*recovery.store.0.first_chunk().expect("it is longer"));
+        let kept =
+            recovery.seats.map(|seats| Kept::decode(&seats).expect("a voter has written it"));
+        let (node, boot) = (NodeId(node.max(1)), recovery.incarnation);
+        self.electorate.knows_image(machine, node, boot, kept.as_ref())
+    }
+
+    /// Whether all voters that can have their votes do.
+    pub(super) fn look_whether_voting(&self) -> Result<(), String> {
+        if self.polls.is_none() || !self.electorate.must_vote() {
+            return Ok(());
+        }
+        for machine in self.running().filter(|&machine| self.electorate.is_voter(machine)) {
+            let node = self.machines[machine].node.as_ref();
+            let standing = node.and_then(|node| node.replica.standing());
+            if standing != Some(Standing::Active) {
+                return Err(format!("n{machine} has no vote: it is {standing:?}"));
+            }
+        }
+        Ok(())
+    }
+}
