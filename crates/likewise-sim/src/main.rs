@@ -145,7 +145,10 @@ fn many(runs: u64, arguments: &Arguments) -> bool {
     if let Some((seed, failure)) = failures.first().filter(|_| !arguments.no_shrink) {
         tell_shortest(*seed, failure);
     }
-    failures.is_empty()
+    if !sum.is_decided() {
+        say(&format!("FAILED      {} histories are undecided", sum.figures.undecided));
+    }
+    failures.is_empty() && sum.is_decided()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

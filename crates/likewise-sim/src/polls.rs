@@ -22,6 +22,9 @@ const STEPS_MAX: u64 = 200_000;
 /// How often a client asks for the same target, which is safe.
 const ATTEMPTS_MAX: u32 = 3;
 
+/// How long clients who have asked enough rest between two looks, about.
+const WATCH: Duration = Duration::from_millis(100);
+
 /// The part of likes and unlikes that claim to have seen what nobody may have done yet.
 const BOLD: f64 = 0.1;
 
@@ -172,7 +175,8 @@ impl Polls {
 
     /// How long a client rests.
     pub(crate) fn rest(&mut self, caller: usize, poll: usize) -> Duration {
-        let rest = self.polls[poll].rest;
+        let Poll { rest, left, .. } = self.polls[poll];
+        let rest = if left == 0 { rest.max(WATCH) } else { rest };
         self.callers[caller].chance.about(rest, 0.05)
     }
 
@@ -206,8 +210,20 @@ impl Polls {
             };
         }
         let second = Duration::from_secs(1);
-        let timeout = *chance.pick(&[second / 10, second / 2, second * 2]);
+        let timeout = *chance.pick(&[second / 10, second / 2, second * 2, second * 10]);
         Some(self.add(Ballot { is_local, ..Ballot::new(poll, caller, call, write, timeout, now) }))
+    }
+
+    /// Makes up a request of a client who has asked enough, while a write of another one may still be done:
+    /// then there is something to be seen.
+    pub(crate) fn watch(&mut self, caller: usize, poll: usize, now: Duration) -> Option<usize> {
+        let is_write = |it: &&Ballot| it.is_open && it.poll == poll && it.write.is_some();
+        self.ballots.iter().rev().find(is_write)?;
+        let Caller { chance, .. } = &mut self.callers[caller];
+        let user = chance.below(self.options.users);
+        let is_post = self.polls[poll].level == Level::Linearizable && chance.is(0.7);
+        let call = if is_post { Call::List } else { Call::Version { user } };
+        Some(self.add(Ballot::new(poll, caller, call, None, Duration::from_millis(500), now)))
     }
 
     /// A reader who comes when all is well.

@@ -149,7 +149,16 @@ pub struct Sum {
     pub slowest: Duration,
 }
 
+/// One in so many histories may be left undecided: of more, the checks would say little.
+const UNDECIDED_ONE_IN: u64 = 1_000;
+
 impl Sum {
+    /// Whether hardly any history was left undecided.
+    #[must_use]
+    pub const fn is_decided(&self) -> bool {
+        self.figures.undecided * UNDECIDED_ONE_IN <= self.figures.histories
+    }
+
     /// Adds a run.
     pub fn add(&mut self, run: &Figures) {
         self.runs += 1;

@@ -73,6 +73,9 @@ pub enum Fault {
     Forget { machine: usize },
     /// Clients send so many requests at once.
     Burst { machine: usize, requests: usize },
+    /// A machine is alone with a voter, which then loses its disk and comes back among all the others; they
+    /// reach the machine again one after another.
+    Succession { machine: usize, voter: usize, alone: Duration, down: Duration, apart: Duration },
 }
 
 impl Fault {
@@ -104,6 +107,7 @@ impl Fault {
             Self::Swap { .. } => Kind::Swap,
             Self::Forget { .. } => Kind::Forget,
             Self::Burst { .. } => Kind::Burst,
+            Self::Succession { .. } => Kind::Succession,
         }
     }
 
@@ -112,9 +116,9 @@ impl Fault {
     pub fn is_about_less_than(&self, machines: usize) -> bool {
         match *self {
             Self::Partition { .. } | Self::Add { .. } => true,
-            Self::Flap { one, other, .. } | Self::Swap { one, other, .. } => {
-                one.max(other) < machines
-            }
+            Self::Flap { one, other, .. }
+            | Self::Swap { one, other, .. }
+            | Self::Succession { machine: one, voter: other, .. } => one.max(other) < machines,
             Self::Kill { machine, .. }
             | Self::PowerCut { machine, .. }
             | Self::Wipe { machine, .. }
@@ -167,6 +171,7 @@ pub enum Kind {
     Swap,
     Forget,
     Burst,
+    Succession,
 }
 
 impl Kind {
@@ -177,7 +182,7 @@ impl Kind {
         | 1 << Self::Burst as u32;
 
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Kill,
         Self::PowerCut,
         Self::Wipe,
@@ -202,6 +207,7 @@ impl Kind {
         Self::Swap,
         Self::Forget,
         Self::Burst,
+        Self::Succession,
     ];
 }
 
@@ -214,18 +220,38 @@ pub fn schedule(options: &Options) -> Vec<Planned> {
         .enumerate()
         .filter(|(bit, _)| options.kinds >> bit & 1 == 1)
         .map(|(_, kind)| kind)
+        .filter(|&kind| kind != Kind::Succession)
         .collect();
-    if enabled.is_empty() {
-        return Vec::new();
-    }
-    let mut planned: Vec<Planned> = (0..options.faults)
+    let count = if enabled.is_empty() { 0 } else { options.faults };
+    let mut planned: Vec<Planned> = (0..count)
         .map(|_| {
             let at = chance.time(FIRST..options.trouble);
             Planned { at, fault: fault(&mut chance, &enabled, options) }
         })
         .collect();
+    planned.extend(successions(options));
     planned.sort_by_key(|planned| planned.at);
     planned
+}
+
+/// What is aimed at voters, with dice of its own.
+fn successions(options: &Options) -> Vec<Planned> {
+    let Some(votes) = options.votes.as_ref().filter(|_| !options.is_gentle) else {
+        return Vec::new();
+    };
+    let mut chance = Chance::new(options.seed, "successions");
+    let second = Duration::from_secs(1);
+    let succession = |_| {
+        let fault = Fault::Succession {
+            machine: chance.below(options.machines),
+            voter: chance.below(options.voters()),
+            alone: chance.time(second / 20..second),
+            down: chance.time(second / 20..second / 2),
+            apart: chance.time(second..second * 8),
+        };
+        Planned { at: chance.time(FIRST..options.trouble), fault }
+    };
+    (0..votes.successions).map(succession).collect()
 }
 
 fn fault(chance: &mut Chance, enabled: &[Kind], options: &Options) -> Fault {
@@ -282,6 +308,7 @@ fn fault(chance: &mut Chance, enabled: &[Kind], options: &Options) -> Fault {
         Kind::Swap => Fault::Swap { one: machine, other, down: short },
         Kind::Forget => Fault::Forget { machine },
         Kind::Burst => Fault::Burst { machine, requests: 10 + chance.below(200) },
+        Kind::Succession => unreachable!("they are drawn by themselves"),
     }
 }
 

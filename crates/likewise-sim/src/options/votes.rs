@@ -30,6 +30,8 @@ pub struct Votes {
     pub quorum: f64,
     /// The part of requests that are writes to one node only.
     pub local: f64,
+    /// How often a voter is alone with another machine and loses its disk then.
+    pub successions: usize,
 }
 
 impl Votes {
@@ -53,6 +55,7 @@ impl Votes {
             requests: 20 + chance.below(40),
             quorum: *chance.pick(&[0.0, 0.25, 0.25, 1.0]),
             local: *chance.pick(&[0.0, 0.0, 0.1]),
+            successions: *chance.pick(&[0, 0, 1, 2]),
         })
     }
 }

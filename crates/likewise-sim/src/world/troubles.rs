@@ -30,6 +30,7 @@ pub(super) enum Ending {
     SlowDisk(usize),
     BrokenDisk(usize),
     Image { machine: usize, down: Duration, tries: u32 },
+    Alone { machine: usize, voter: usize, down: Duration, apart: Duration },
 }
 
 impl World {
@@ -155,6 +156,9 @@ impl World {
             }
             Fault::Swap { one, other, down } => self.swap(one, other, down),
             Fault::Forget { machine } => self.forget_gone(machine),
+            Fault::Succession { machine, voter, alone, down, apart } => {
+                self.succession(machine, voter, (alone, down, apart))
+            }
             Fault::Burst { machine, requests } => {
                 self.burst(machine, requests);
                 true
@@ -315,6 +319,9 @@ impl World {
                 faults.write = false;
             }),
             Ending::SlowDisk(machine) => self.machines[machine].slow_sync = None,
+            Ending::Alone { machine, voter, down, apart } => {
+                self.succeed(machine, voter, (down, apart));
+            }
             Ending::Image { machine, down, tries } => {
                 let is_meant = !self.is_calm && !self.machines[machine].is_gone;
                 if is_meant

@@ -92,6 +92,50 @@ impl World {
         true
     }
 
+    /// Leaves a machine alone with a voter.
+    pub(super) fn succession(
+        &mut self,
+        machine: usize,
+        voter: usize,
+        (alone, down, apart): (Duration, Duration, Duration),
+    ) -> bool {
+        let runs = |machine: usize| self.machines[machine].node.is_some();
+        if machine == voter || !runs(machine) || !runs(voter) {
+            return false;
+        }
+        for other in (0..self.machines.len()).filter(|&it| it != machine && it != voter) {
+            for (one, lasts) in [
+                (voter, alone + self.chance.time(Duration::ZERO..alone)),
+                (machine, alone + down + self.chance.time(apart / 4..apart)),
+            ] {
+                let pairs = vec![(one, other), (other, one)];
+                self.network.cut(&pairs, true);
+                self.after(lasts, Happening::End(Ending::Cut(pairs)));
+            }
+        }
+        self.after(alone, Happening::End(Ending::Alone { machine, voter, down, apart }));
+        true
+    }
+
+    /// The voter loses its disk, and the machine can't reach whatever comes in its place.
+    pub(super) fn succeed(
+        &mut self,
+        machine: usize,
+        voter: usize,
+        (down, apart): (Duration, Duration),
+    ) {
+        let pairs = vec![(machine, voter), (voter, machine)];
+        let is_there = self.machines[voter].node.is_some() && !self.is_calm;
+        if !is_there || !self.voters_lose(&[voter], false) {
+            return;
+        }
+        self.network.cut(&pairs, true);
+        self.after(apart, Happening::End(Ending::Cut(pairs)));
+        self.wipe(voter);
+        let life = self.machines[voter].life;
+        self.after(down, Happening::Start { machine: voter, life });
+    }
+
     /// Whether a machine may come back with the image of its disk, as far as the voters are concerned: they can
     /// bear the loss, and know the image to be one. If so, the loss is noted; if not, the machine is started
     /// anew, so that the image becomes older.

@@ -76,7 +76,12 @@ impl World {
 
     fn call(&mut self, caller: usize, poll: usize) {
         let Some(polls) = &mut self.polls else { return };
-        if let Some(ballot) = polls.begin(caller, poll, self.now) {
+        let ballot = polls.begin(caller, poll, self.now);
+        let ballot = match ballot {
+            None if !self.is_calm => polls.watch(caller, poll, self.now),
+            ballot => ballot,
+        };
+        if let Some(ballot) = ballot {
             return self.ask_some_voter(ballot);
         }
         let group = polls.group_of(caller);

@@ -55,8 +55,17 @@ fn runs_are_good_and_meet_every_danger() {
         ("slot travelled as a whole", it.whole_slots),
         ("member was taken for dead", it.deaths),
         ("node renewed itself", it.renewals),
+        ("voters stood behind anything", it.voted),
+        ("read took more than one round", it.rounds[1]),
+        ("request was left unanswered", it.unanswered),
+        ("write waited for a hold", it.held),
+        ("voter lost its data", it.votes_lost),
+        ("voter got an old image of its disk", it.images_of_voters),
+        ("voter came back to its vote", it.came_back),
     ];
     for (what, times) in dangers {
         assert!(times > 0, "no {what} in {RUNS} runs");
     }
+    assert!(it.histories > 5 * RUNS, "{} histories were checked", it.histories);
+    assert!(sum.is_decided(), "{} of {} histories are undecided", it.undecided, it.histories);
 }
