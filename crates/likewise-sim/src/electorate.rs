@@ -108,6 +108,11 @@ impl Electorate {
         is_back
     }
 
+    /// Whether a voter has what it voted for.
+    pub(crate) fn has_vote(&self, machine: usize) -> bool {
+        self.voters.get(machine).is_some_and(|it| it.data == Data::Whole)
+    }
+
     /// Whether all voters that are there must come to their votes once all is well: none is gone, or
     /// enough of those that are not have what they voted for.
     pub(crate) fn must_vote(&self) -> bool {

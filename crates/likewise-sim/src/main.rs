@@ -13,9 +13,6 @@ use likewise_sim::run::{Sum, Which, run, shrink};
 use likewise_sim::trace::Trace;
 use likewise_sim::world::Failure;
 
-/// Runs that the search for a shorter failing one may take.
-const SHRINK_RUNS_MAX: usize = 400;
-
 /// Runs Likewise's protocol in a simulated world that tries to break it.
 #[derive(Parser)]
 #[command(version)]
@@ -47,6 +44,10 @@ struct Arguments {
     /// Stop after so many seeds that fail
     #[arg(long, default_value_t = 5)]
     failures: usize,
+
+    /// Look for a shorter run like a failing one in at most so many runs
+    #[arg(long, default_value_t = 400)]
+    shrink_runs: usize,
 
     /// Print failing seeds as they are, without looking for shorter runs
     #[arg(long)]
@@ -143,7 +144,7 @@ fn many(runs: u64, arguments: &Arguments) -> bool {
     let mut failures = locked(&failures);
     failures.sort_by_key(|&(seed, _)| seed);
     if let Some((seed, failure)) = failures.first().filter(|_| !arguments.no_shrink) {
-        tell_shortest(*seed, failure);
+        tell_shortest(*seed, failure, arguments.shrink_runs);
     }
     if !sum.is_decided() {
         say(&format!("FAILED      {} histories are undecided", sum.figures.undecided));
@@ -197,8 +198,8 @@ fn tell(sum: &Sum) {
     ));
 }
 
-fn tell_shortest(seed: u64, failure: &Failure) {
-    let (which, failure) = shrink(&Which::seed(seed), failure, SHRINK_RUNS_MAX);
+fn tell_shortest(seed: u64, failure: &Failure, runs_max: usize) {
+    let (which, failure) = shrink(&Which::seed(seed), failure, runs_max);
     say(&format!("\nthe shortest run like that of seed {seed} that was found:\n"));
     describe(&which);
     let (_, trace) = run(&which, Trace::keeping());

@@ -143,9 +143,13 @@ impl Options {
     /// Where the seed has voters: there are machines for them, and each keeps what a voter should.
     fn with_votes(mut self) -> Self {
         let Some(votes) = Votes::of(self.seed, self.machines) else { return self };
-        self.machines = self.machines.max(votes.voters);
+        // Whoever is alone with one of three voters is best no voter itself: the new one needs both others.
+        let least = votes.voters + usize::from(votes.successions > 0);
+        self.machines = self.machines.max(least);
         self.durability.resize(self.machines, self.durability[0]);
         self.durability[..votes.voters].copy_from_slice(&votes.durability);
+        // A run takes its time, and the other clients leave half of theirs to those who ask voters.
+        self.requests = self.requests.div_ceil(2);
         self.votes = Some(votes);
         self
     }

@@ -25,6 +25,9 @@ const ATTEMPTS_MAX: u32 = 3;
 /// How long clients who have asked enough rest between two looks, about.
 const WATCH: Duration = Duration::from_millis(100);
 
+/// How long those wait who wait for long.
+const PATIENT: Duration = Duration::from_secs(30);
+
 /// The part of likes and unlikes that claim to have seen what nobody may have done yet.
 const BOLD: f64 = 0.1;
 
@@ -226,6 +229,26 @@ impl Polls {
         Some(self.add(Ballot::new(poll, caller, call, None, Duration::from_millis(500), now)))
     }
 
+    /// A post that clients are at, or will be soon.
+    pub(crate) fn present(&mut self) -> Option<usize> {
+        let last = self.polls.len().checked_sub(1)?;
+        Some(last - self.chance.below(self.options.at_once.min(last + 1)))
+    }
+
+    /// A write of a client who waits for long, of a like that is at this length now.
+    pub(crate) fn patient(
+        &mut self,
+        poll: usize,
+        user: usize,
+        held: CausalLength,
+        now: Duration,
+    ) -> usize {
+        let action = if held.liked() { Action::Unlike } else { Action::Like };
+        let to = held.target(action).unwrap_or(held).value();
+        let (call, write) = (Call::Raise { user, to }, Some((action, Some(held))));
+        self.add(Ballot::new(poll, self.callers.len(), call, write, PATIENT, now))
+    }
+
     /// A reader who comes when all is well.
     pub(crate) fn last_reader(
         &mut self,
@@ -302,7 +325,9 @@ impl Polls {
             }
             Told::Not | Told::Nothing => {
                 it.is_void &= matches!(told, Told::Not);
-                let repeats = matches!(it.call, Call::Raise { .. }) && it.attempts < ATTEMPTS_MAX;
+                let repeats = matches!(it.call, Call::Raise { .. })
+                    && it.caller < self.callers.len()
+                    && it.attempts < ATTEMPTS_MAX;
                 it.is_open = repeats;
             }
         }
@@ -379,8 +404,9 @@ impl Ballot {
         }
     }
 
-    pub(crate) const fn has_reply(&self) -> bool {
-        self.ended.is_some()
+    /// Whether it is a read without a reply.
+    pub(crate) const fn is_unread(&self) -> bool {
+        self.ended.is_none() && self.write.is_none()
     }
 }
 

@@ -73,8 +73,8 @@ pub enum Fault {
     Forget { machine: usize },
     /// Clients send so many requests at once.
     Burst { machine: usize, requests: usize },
-    /// A machine is alone with a voter, which then loses its disk and comes back among all the others; they
-    /// reach the machine again one after another.
+    /// A machine is alone with a voter, which then loses its disk and comes back among all the others; once it
+    /// has its vote back, or after so long, they reach the machine again, one after another.
     Succession { machine: usize, voter: usize, alone: Duration, down: Duration, apart: Duration },
 }
 
@@ -241,13 +241,17 @@ fn successions(options: &Options) -> Vec<Planned> {
     };
     let mut chance = Chance::new(options.seed, "successions");
     let second = Duration::from_secs(1);
+    let voters = options.voters();
     let succession = |_| {
+        let is_voter = chance.is(0.3) || options.machines == voters;
+        let (first, count) =
+            if is_voter { (0, voters) } else { (voters, options.machines - voters) };
         let fault = Fault::Succession {
-            machine: chance.below(options.machines),
-            voter: chance.below(options.voters()),
+            machine: first + chance.below(count),
+            voter: chance.below(voters),
             alone: chance.time(second / 20..second),
             down: chance.time(second / 20..second / 2),
-            apart: chance.time(second..second * 8),
+            apart: chance.time(second * 4..second * 20),
         };
         Planned { at: chance.time(FIRST..options.trouble), fault }
     };

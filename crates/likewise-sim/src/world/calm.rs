@@ -104,7 +104,9 @@ impl World {
             client.left == 0 && client.operations.iter().all(|operation| operation.is_done)
         });
         let polls_are_done = self.polls.as_ref().is_none_or(Polls::are_done);
-        clients_are_done && polls_are_done && nodes.into_iter().all(|node| node.leaving.is_none())
+        clients_are_done
+            && polls_are_done
+            && nodes.into_iter().all(|node| node.leaving.is_none() && node.casts.is_empty())
     }
 
     pub(super) fn running(&self) -> impl Iterator<Item = usize> {

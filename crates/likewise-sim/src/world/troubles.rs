@@ -31,6 +31,7 @@ pub(super) enum Ending {
     BrokenDisk(usize),
     Image { machine: usize, down: Duration, tries: u32 },
     Alone { machine: usize, voter: usize, down: Duration, apart: Duration },
+    Apart { machine: usize, voter: usize, until: Duration },
 }
 
 impl World {
@@ -322,6 +323,7 @@ impl World {
             Ending::Alone { machine, voter, down, apart } => {
                 self.succeed(machine, voter, (down, apart));
             }
+            Ending::Apart { machine, voter, until } => self.reunite(machine, voter, until),
             Ending::Image { machine, down, tries } => {
                 let is_meant = !self.is_calm && !self.machines[machine].is_gone;
                 if is_meant

@@ -10,11 +10,21 @@ use likewise_replica::quorum::seats::Kept;
 use likewise_replica::quorum::view::Standing;
 
 use super::troubles::Ending;
+use super::votes::Step;
 use super::{Happening, World};
 use crate::schedule::Fault;
 
 /// How long an image that voters could not know to be old is kept until it is tried again.
 const OLDER: Duration = Duration::from_secs(2);
+
+/// Time between two looks whether a voter has its vote back.
+const APART: Duration = Duration::from_millis(50);
+
+/// Writes of clients who wait for long that a machine takes while it is alone with a voter.
+const WAITING: usize = 2;
+
+/// How long it takes then until the last of the others reaches the machine that was apart.
+const REUNION: Duration = Duration::from_secs(2);
 
 /// How long the machine is down meanwhile.
 const DOWN: Duration = Duration::from_millis(100);
@@ -104,14 +114,15 @@ impl World {
             return false;
         }
         for other in (0..self.machines.len()).filter(|&it| it != machine && it != voter) {
-            for (one, lasts) in [
-                (voter, alone + self.chance.time(Duration::ZERO..alone)),
-                (machine, alone + down + self.chance.time(apart / 4..apart)),
-            ] {
-                let pairs = vec![(one, other), (other, one)];
-                self.network.cut(&pairs, true);
-                self.after(lasts, Happening::End(Ending::Cut(pairs)));
-            }
+            let pairs = vec![(voter, other), (other, voter)];
+            self.network.cut(&pairs, true);
+            let lasts = alone + self.chance.time(Duration::ZERO..alone);
+            self.after(lasts, Happening::End(Ending::Cut(pairs)));
+            self.network.cut(&[(machine, other), (other, machine)], true);
+        }
+        for _ in 0..WAITING {
+            let wait = self.chance.time(Duration::ZERO..alone);
+            self.after(wait, Happening::Vote(Step::Wait { machine }));
         }
         self.after(alone, Happening::End(Ending::Alone { machine, voter, down, apart }));
         true
@@ -124,16 +135,33 @@ impl World {
         voter: usize,
         (down, apart): (Duration, Duration),
     ) {
-        let pairs = vec![(machine, voter), (voter, machine)];
-        let is_there = self.machines[voter].node.is_some() && !self.is_calm;
-        if !is_there || !self.voters_lose(&[voter], false) {
+        if self.is_calm {
             return;
         }
-        self.network.cut(&pairs, true);
-        self.after(apart, Happening::End(Ending::Cut(pairs)));
-        self.wipe(voter);
-        let life = self.machines[voter].life;
-        self.after(down, Happening::Start { machine: voter, life });
+        self.network.cut(&[(machine, voter), (voter, machine)], true);
+        if self.machines[voter].node.is_some() && self.voters_lose(&[voter], false) {
+            self.wipe(voter);
+            let life = self.machines[voter].life;
+            self.after(down, Happening::Start { machine: voter, life });
+        }
+        let ending = Ending::Apart { machine, voter, until: self.now + apart };
+        self.after(APART, Happening::End(ending));
+    }
+
+    /// Whether the others may reach the machine again by now.
+    pub(super) fn reunite(&mut self, machine: usize, voter: usize, until: Duration) {
+        if self.is_calm {
+            return;
+        }
+        if self.now < until && !self.electorate.has_vote(voter) {
+            let ending = Ending::Apart { machine, voter, until };
+            return self.after(APART, Happening::End(ending));
+        }
+        for other in (0..self.machines.len()).filter(|&it| it != machine) {
+            let pairs = vec![(machine, other), (other, machine)];
+            let wait = self.chance.time(Duration::ZERO..REUNION);
+            self.after(wait, Happening::End(Ending::Cut(pairs)));
+        }
     }
 
     /// Whether a machine may come back with the image of its disk, as far as the voters are concerned: they can

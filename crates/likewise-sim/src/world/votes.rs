@@ -38,6 +38,8 @@ pub(super) enum Step {
     Ask { cast: Cast, machine: usize },
     /// It is told something, or has waited for too long.
     Hear { cast: Cast, told: Told },
+    /// A client writes something by way of this machine, and waits for long.
+    Wait { machine: usize },
     /// A reader comes when all is well.
     Read { reader: usize, poll: usize, call: Call },
 }
@@ -65,6 +67,7 @@ impl World {
             Step::Call { caller, poll } => self.call(caller, poll),
             Step::Ask { cast, machine } => self.ask_voters(cast, machine),
             Step::Hear { cast, told } => self.hear_voters(cast, told),
+            Step::Wait { machine } => self.write_patiently(machine),
             Step::Read { reader, poll, call } => {
                 let Some(polls) = &mut self.polls else { return };
                 let ballot = polls.last_reader(reader, poll, call, self.now);
@@ -89,6 +92,25 @@ impl World {
             self.check_poll(poll);
             self.next_poll(group);
         }
+    }
+
+    fn write_patiently(&mut self, machine: usize) {
+        let (Some(polls), Some(node)) = (&mut self.polls, &self.machines[machine].node) else {
+            return;
+        };
+        let Some(poll) = polls.present() else { return };
+        let user = self.chance.below(polls.users());
+        let key = (polls.polls[poll].post, user);
+        let held = node.state.length(self.model.like(key));
+        let ballot = polls.patient(poll, user, held, self.now);
+        let it = &polls.ballots[ballot];
+        let (patience, told) = (it.timeout + SLACK, Told::Nothing);
+        if let Call::Raise { to, .. } = it.call {
+            self.model.voted(key, Some(to));
+        }
+        let cast = self.attempt(ballot);
+        self.after(patience, Happening::Vote(Step::Hear { cast, told }));
+        self.ask_voters(cast, machine);
     }
 
     fn attempt(&mut self, ballot: usize) -> Cast {
@@ -347,7 +369,7 @@ impl World {
         let Some(polls) = &self.polls else { return };
         let (count, first) = (polls.polls.len(), polls.ballots.iter());
         let mut last = first.filter(|it| !polls.is_caller(it.caller));
-        if let Some(it) = last.find(|it| !it.has_reply()) {
+        if let Some(it) = last.find(|it| it.is_unread()) {
             let (post, call) = (polls.polls[it.poll].post, it.call);
             let detail = format!("post {post}: {call}: no reply");
             self.fail("when all is well voters answer", detail);

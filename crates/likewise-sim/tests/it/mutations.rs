@@ -12,12 +12,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod replication;
+
+mod votes;
+
 /// Runs after which a mistake counts as not found.
 const RUNS: &str = "4000";
 
+/// Runs that the search for a shorter one may take: enough to see that it finds one that fails too.
+const SHRINK_RUNS: &str = "60";
+
 /// The crates that a simulated node is made of.
-const CRATES: [&str; 4] =
-    ["likewise-state", "likewise-replica", "likewise-journal", "likewise-sim"];
+const CRATES: [&str; 5] =
+    ["likewise-state", "likewise-replica", "likewise-journal", "likewise-history", "likewise-sim"];
 
 /// The switch of all mistakes, in each crate.
 const SWITCH: &str = r#"
@@ -33,149 +40,13 @@ pub(crate) fn mistake(name: &str) -> bool {
 
 struct Mistake {
     name: &'static str,
-    /// The check that finds it, by how its name begins; or several, where it depends on the run.
+    /// The check that finds it, by how its name begins; or several, where it depends on the run. None, where
+    /// this is only one more place of the mistake before.
     found_by: &'static [&'static str],
     file: &'static str,
     right: &'static str,
     wrong: &'static str,
 }
-
-const MISTAKES: &[Mistake] = &[
-    Mistake {
-        name: "whole slots are not merged",
-        found_by: &["all become equal"],
-        file: "likewise-replica/src/replica.rs",
-        right: "let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);",
-        wrong: r#"let loaded = if crate::mistake("whole slots are not merged") { Ok(()) } else {
-                    known.chunks.load_telling(&self.state, &chunk, new).map(drop)
-                };"#,
-    },
-    Mistake {
-        name: "acknowledged before the sync",
-        found_by: &["a client is told", "a peer is told"],
-        file: "likewise-journal/src/journal.rs",
-        right: "if self.options.durability == Durability::Always { self.sync() } else { Ok(()) }",
-        wrong: r#"if self.options.durability == Durability::Always
-            && !crate::mistake("acknowledged before the sync") { self.sync() } else { Ok(()) }"#,
-    },
-    Mistake {
-        name: "clients are answered before the journal has it",
-        found_by: &["a client is told"],
-        file: "likewise-replica/src/replica.rs",
-        right: "self.waiting.push(Waiting::Client(request, outcomes));",
-        wrong: r#"if crate::mistake("clients are answered before the journal has it") {
-            self.answers.push_back((request, Answer::Done(outcomes)));
-            self.waiting.push(Waiting::Peer(LinkId(u64::MAX), 0));
-        } else {
-            self.waiting.push(Waiting::Client(request, outcomes));
-        }"#,
-    },
-    Mistake {
-        name: "peers are answered before the journal has it",
-        found_by: &["a peer is told"],
-        file: "likewise-replica/src/replica.rs",
-        right: "Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),",
-        wrong: r#"Ok(()) if crate::mistake("peers are answered before the journal has it") => {
-                self.peers.acknowledge(link, frame.number);
-            }
-            Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),"#,
-    },
-    Mistake {
-        name: "nothing is repaired after an overflow",
-        found_by: &["all become equal"],
-        file: "likewise-replica/src/peers.rs",
-        right: "if !self.writable || self.filled_until().is_some() {",
-        wrong: r#"let forgets = crate::mistake("nothing is repaired after an overflow");
-        if forgets && self.figures.overflows > 0 {
-            self.mailed.values_mut().for_each(|mailed| mailed.repair_due = None);
-            self.next_repair = self.now + REPAIR_INTERVAL;
-            return;
-        }
-        if !self.writable || self.filled_until().is_some() {"#,
-    },
-    Mistake {
-        name: "only roots are compared",
-        found_by: &["all become equal"],
-        file: "likewise-replica/src/answer.rs",
-        right: "if self.state.root_digest() == root {",
-        wrong: r#"if self.state.root_digest() == root || crate::mistake("only roots are compared") {"#,
-    },
-    Mistake {
-        name: "suspicion is not refuted",
-        found_by: &["a suspect that lives", "all become equal"],
-        file: "foca/src/lib.rs",
-        right: "State::Suspect => {\n                let increase_incarnation",
-        wrong: r#"State::Suspect if crate::mistake("suspicion is not refuted") => {}
-            State::Suspect => {
-                let increase_incarnation"#,
-    },
-    Mistake {
-        name: "a refuted suspect is told that it is dead",
-        found_by: &["a suspect that lives"],
-        file: "likewise-replica/src/membership.rs",
-        right: "if self.is_refuted(&timer) {",
-        wrong: r#"if self.is_refuted(&timer) && !crate::mistake("a refuted suspect is told that it is dead") {"#,
-    },
-    Mistake {
-        name: "whoever was taken for dead does not come back",
-        found_by: &["all become equal"],
-        file: "likewise-replica/src/membership.rs",
-        right: "if defunct && self.leaving.is_none() {",
-        wrong: r#"if defunct && self.leaving.is_none()
-            && !crate::mistake("whoever was taken for dead does not come back") {"#,
-    },
-    Mistake {
-        name: "seen is ignored",
-        found_by: &["what a node holds", "an answer is what was asked for"],
-        file: "likewise-replica/src/write.rs",
-        right: "let seen = seen.unwrap_or(held);",
-        wrong: r#"let seen = seen.filter(|_| !crate::mistake("seen is ignored")).unwrap_or(held);"#,
-    },
-    Mistake {
-        name: "the later write wins",
-        found_by: &["what a node holds", "nothing panics"],
-        file: "likewise-state/src/state.rs",
-        right: "let Some(after) = target(before).filter(|&after| after > before) else {",
-        wrong: r#"let is_new = |after: &CausalLength| {
-            *after > before || crate::mistake("the later write wins") && *after != before
-        };
-        let Some(after) = target(before).filter(is_new) else {"#,
-    },
-    Mistake {
-        name: "a snapshot is not synced",
-        found_by: &["recovery", "what was durable"],
-        file: "likewise-journal/src/snapshot.rs",
-        right: "out.file.sync().map_err(failed)?;",
-        wrong: r#"if !crate::mistake("a snapshot is not synced") {
-            out.file.sync().map_err(failed)?;
-        }"#,
-    },
-    Mistake {
-        name: "a second stream of slots does not say that it begins",
-        found_by: &["what a node holds", "honest nodes understand", "all become equal"],
-        file: "likewise-replica/src/outbox.rs",
-        right: "if self.stream.is_none() {",
-        wrong: r#"if self.stream.is_none()
-                        && !crate::mistake("a second stream of slots does not say that it begins") {"#,
-    },
-    Mistake {
-        name: "each chunk names all of its users",
-        found_by: &["what a node holds", "honest nodes understand", "recovery", "what was durable"],
-        file: "likewise-state/src/chunk.rs",
-        right: "let mut reader = Reader::versioned(chunk, VERSION)?;",
-        wrong: r#"let mut reader = Reader::versioned(chunk, VERSION)?;
-        if crate::mistake("each chunk names all of its users") {
-            self.users.clear();
-        }"#,
-    },
-    Mistake {
-        name: "no repair after a stall",
-        found_by: &["all become equal"],
-        file: "likewise-replica/src/replica.rs",
-        right: "self.peers.writable = true;",
-        wrong: r#"self.peers.writable = !crate::mistake("no repair after a stall");"#,
-    },
-];
 
 #[test]
 fn every_mistake_is_found_and_only_where_it_is_made() {
@@ -183,7 +54,7 @@ fn every_mistake_is_found_and_only_where_it_is_made() {
     let good = Command::new(&simulator).args(["--runs", "100"]).output().unwrap();
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stdout));
     let mut missed = Vec::new();
-    for mistake in MISTAKES {
+    for mistake in mistakes().filter(|mistake| !mistake.found_by.is_empty()) {
         match search(&simulator, mistake) {
             Ok(found) => println!("{found}"),
             Err(why) => missed.push(why),
@@ -192,10 +63,16 @@ fn every_mistake_is_found_and_only_where_it_is_made() {
     assert!(missed.is_empty(), "\n{}", missed.join("\n"));
 }
 
+fn mistakes() -> impl Iterator<Item = &'static Mistake> {
+    replication::MISTAKES.iter().chain(votes::MISTAKES)
+}
+
 /// Runs with the mistake, until it is found, and tells how.
 fn search(simulator: &Path, mistake: &Mistake) -> Result<String, String> {
     let mut command = Command::new(simulator);
-    command.args(["--runs", RUNS, "--failures", "1"]).env("MISTAKE", mistake.name);
+    command
+        .args(["--runs", RUNS, "--failures", "1", "--shrink-runs", SHRINK_RUNS])
+        .env("MISTAKE", mistake.name);
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let name = mistake.name;
@@ -229,12 +106,12 @@ fn build() -> PathBuf {
         let source = workspace.join("crates").join(name);
         made += copy_with_mistakes(&source, Path::new(name), &copy.join("crates"));
     }
-    assert_eq!(made, MISTAKES.len(), "a mistake is about a file that there is not");
+    assert_eq!(made, mistakes().count(), "a mistake is about a file that there is not");
     write(&copy.join("Cargo.toml"), &manifest(workspace));
     write(&copy.join("Cargo.lock"), &fs::read_to_string(workspace.join("Cargo.lock")).unwrap());
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--offline", "--package", "likewise-sim"]).current_dir(&copy);
-    cargo.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    cargo.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_PROFILE_DEV_OPT_LEVEL", "3");
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("RUSTFLAGS");
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -253,7 +130,7 @@ fn copy_with_mistakes(from: &Path, name: &Path, crates: &Path) -> usize {
         }
         // What is no text is not needed for building.
         let Ok(mut text) = fs::read_to_string(&source) else { continue };
-        for mistake in MISTAKES.iter().filter(|mistake| Path::new(mistake.file) == name) {
+        for mistake in mistakes().filter(|mistake| Path::new(mistake.file) == name) {
             let count = text.matches(mistake.right).count();
             assert_eq!(count, 1, "{}: its line is in {} {count} times", mistake.name, mistake.file);
             text = text.replace(mistake.right, mistake.wrong);
