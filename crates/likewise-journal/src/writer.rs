@@ -278,9 +278,13 @@ impl<D: Disk, F: FnMut(Event) + Send + 'static> Core<D, F> {
         }
     }
 
-    /// Makes the first pending batches durable. To do so again after a failure does no harm.
+    /// Makes the first pending batches durable. To do so again after a failure does no harm, and does what is
+    /// left only.
     fn commit_group(&mut self, count: usize) -> Result<(), JournalError> {
         self.journal.commit(self.pending.range(..count).map(|batch| &batch.delta))?;
+        for batch in self.pending.range_mut(..count) {
+            batch.delta = Delta::default();
+        }
         let mut seats = self.pending.range(..count).filter_map(|batch| batch.seats.as_ref());
         seats.next_back().map_or(Ok(()), |seats| self.journal.keep_seats(seats))
     }

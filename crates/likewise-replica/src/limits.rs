@@ -177,17 +177,18 @@ pub const RECENT_MAX: usize = 2_048;
 /// Changes that a node remembers in order, over all posts: at ten thousand a second more than a second's.
 pub const RECENT_KEPT: usize = 16_384;
 
-/// How long a voter holds back writes to a post after a reader has asked for it.
+/// How long a voter holds back writes to a post after a reader has asked for it. Nothing waits for longer, whatever
+/// is held meanwhile.
 pub const HOLD_TIME: Duration = Duration::from_millis(5);
 
 /// How long after the beginning of a hold the next one may begin: writers get at least half of the time.
 pub const HOLD_REST: Duration = Duration::from_millis(10);
 
-/// Posts that are held at once. Of one more writes are not held back, and its readers may need more rounds.
-pub const HOLDS_MAX: usize = 1_024;
-
 /// Time until a voter that has not answered is asked once more.
 pub const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Time between two looks at all open requests: with thousands of them each look takes a part of a millisecond.
+pub const LOOK_REST: Duration = Duration::from_millis(2);
 
 /// Bytes of questions or answers in one message, or one of them more.
 pub const BALLOT_BYTES: usize = 64 << 10;

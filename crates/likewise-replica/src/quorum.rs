@@ -135,7 +135,7 @@ pub(crate) struct Roll {
     pub(crate) is_same_list: bool,
     /// Its number, where it has.
     pub(crate) voter: usize,
-    /// Its own seat.
+    /// Its own seat; empty where it holds none.
     pub(crate) seat: Seat,
     pub(crate) is_active: bool,
     /// Who holds the seat of this node, as far as it keeps on its disk.
@@ -225,6 +225,7 @@ impl Quorum {
             self.void_votes();
             if let Some(seating) = &mut self.seating {
                 seating.heard();
+                seating.forget_former(&self.known);
             }
         }
     }
@@ -245,22 +246,24 @@ impl Quorum {
         rolls.map(|(&link, roll)| (roll.voter, link)).collect()
     }
 
-    /// What part each voter had in something that was not done, where these answered.
-    pub(crate) fn parts(&self, answered: &BTreeSet<usize>) -> Vec<(String, Part)> {
+    /// What part each voter had in something that was not done, where these answered and these could be asked.
+    pub(crate) fn parts(
+        &self,
+        answered: &BTreeSet<usize>,
+        askable: &BTreeMap<usize, LinkId>,
+    ) -> Vec<(String, Part)> {
+        let me = self.seating.as_ref().map(|seating| seating.voter);
         let part = |voter: usize| {
-            let is_me = self.seating.as_ref().is_some_and(|seating| seating.voter == voter);
             let mut rolls = self.rolls.values().filter(|roll| roll.voter == voter);
             if answered.contains(&voter) {
                 Part::Answered
-            } else if is_me && !self.is_active() {
+            } else if me == Some(voter) && !self.is_active() {
                 Part::Fresh
-            } else if is_me {
+            } else if me == Some(voter) || askable.contains_key(&voter) {
                 Part::Silent
             } else if rolls.clone().any(|roll| !roll.is_same_list) {
                 Part::OtherList
-            } else if rolls.clone().any(|roll| roll.is_active) {
-                Part::Silent
-            } else if rolls.next().is_some() {
+            } else if rolls.any(|roll| !roll.is_active) {
                 Part::Fresh
             } else {
                 Part::NoLink

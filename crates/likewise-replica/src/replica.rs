@@ -10,7 +10,7 @@ use likewise_state::id::Like;
 use likewise_state::state::State;
 
 use crate::input::Input;
-use crate::limits::{BATCHES_MAX, Bounds, WRITES_MAX};
+use crate::limits::{BATCHES_MAX, Bounds, HOLD_TIME, WRITES_MAX};
 use crate::member::{LinkId, NodeId};
 use crate::message::Message;
 use crate::outbox::Outbox;
@@ -73,6 +73,8 @@ pub struct Backlog {
 struct Frame {
     number: u64,
     entries: Entries,
+    /// Until when it waits for a reader, once that is known.
+    held_until: Option<Duration>,
 }
 
 enum Entries {
@@ -145,7 +147,7 @@ impl Replica {
         self.peers.may_gather = true;
         self.end_holds();
         match input {
-            Input::Write { request, writes } => self.write(request, writes),
+            Input::Write { request, writes } => self.take_writes(request, writes),
             Input::Coordinate { request, operation, timeout } => {
                 self.coordinate(request, operation, timeout);
             }
@@ -204,17 +206,22 @@ impl Replica {
         BatchId(self.last_batch.0 + 1)
     }
 
-    pub(crate) fn write(&mut self, request: RequestId, writes: Writes) {
+    /// Does what a client wants written, once none of its posts is held.
+    fn take_writes(&mut self, request: RequestId, writes: Writes) {
         assert!(writes.len() <= WRITES_MAX, "a request of {} writes", writes.len());
-        let now = self.peers.now;
-        let likes = writes.iter().map(|(like, ..)| like);
+        let (now, state) = (self.peers.now, &self.state);
+        let slots = writes.iter().map(|(like, ..)| state.slot(like.post));
         let holds = self.quorum.as_ref().map(|quorum| &quorum.holds);
-        if holds.is_some_and(|holds| holds.holds_any(likes, now)) {
-            return match self.may_wait_for_hold() {
-                true => self.wait_for_hold(Held::Writes(request, writes)),
-                false => self.answers.push_back((request, Answer::Overloaded)),
-            };
+        if !holds.is_some_and(|holds| holds.holds_any(slots, now)) {
+            return self.write(request, &writes);
         }
+        match self.may_wait_for_hold() {
+            true => self.wait_for_hold(Held::Writes(request, writes)),
+            false => self.answers.push_back((request, Answer::Overloaded)),
+        }
+    }
+
+    pub(crate) fn write(&mut self, request: RequestId, writes: &Writes) {
         if self.journal != Journal::Writable {
             return self.answers.push_back((request, Answer::Unavailable));
         }
@@ -264,7 +271,7 @@ impl Replica {
             return self.close(link, reason);
         }
         // Frames of a link stay in order, so whoever comes after a parked one is parked too.
-        self.parked.push_back((link, Frame { number, entries }));
+        self.parked.push_back((link, Frame { number, entries, held_until: None }));
     }
 
     /// Whether the next frame of a peer may be merged. While the disk is behind, peers wait for their
@@ -275,17 +282,20 @@ impl Replica {
     }
 
     /// Whether the next frame of a peer has to wait because a reader of one of its posts wants to find the voters
-    /// equal. Those behind it wait too: frames stay in order.
-    fn is_held_back(&self) -> bool {
-        let holds = self.quorum.as_ref().map(|quorum| &quorum.holds);
-        let Some(holds) = holds.filter(|holds| !holds.is_empty()) else { return false };
-        match self.parked.front() {
-            Some((_, Frame { entries: Entries::Delta(delta), .. })) => {
-                let likes = delta.entries().map(|(like, _)| like);
-                holds.holds_any(likes, self.peers.now)
-            }
-            _ => false,
-        }
+    /// equal. It waits once, and those behind it wait too: frames stay in order.
+    fn is_held_back(&mut self) -> bool {
+        let now = self.peers.now;
+        let Some(quorum) = self.quorum.as_ref().filter(|quorum| !quorum.holds.is_empty()) else {
+            return false;
+        };
+        let Some((_, frame)) = self.parked.front_mut() else { return false };
+        let Entries::Delta(delta) = &frame.entries else { return false };
+        let held = frame.held_until.get_or_insert_with(|| {
+            let slots = delta.entries().map(|(like, _)| self.state.slot(like.post));
+            let is_held = quorum.holds.holds_any(slots, now);
+            if is_held { now + HOLD_TIME } else { now }
+        });
+        now < *held
     }
 
     /// Merges the frame of a peer, which is acknowledged when what was new is durable.
@@ -352,7 +362,9 @@ impl Replica {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         let quorum = self.quorum.as_ref().and_then(|quorum| quorum.next_deadline(self.peers.now));
-        self.peers.next_deadline().into_iter().chain(quorum).min()
+        let frame = self.parked.front().and_then(|(_, frame)| frame.held_until);
+        let frame = frame.filter(|&until| until > self.peers.now);
+        self.peers.next_deadline().into_iter().chain(quorum).chain(frame).min()
     }
 
     /// Whether this replica knows what at least one peer knew when it came, or has nobody to ask.
@@ -392,7 +404,7 @@ impl Replica {
             outbox: outboxes.clone().map(Outbox::waiting).max().unwrap_or(0),
             in_flight: outboxes.map(Outbox::in_flight).max().unwrap_or(0),
             coordinated: self.quorum.as_ref().map_or(0, |quorum| quorum.requests.len()),
-            held: self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting()),
+            held: self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting().0),
             votes: self.votes_waiting(),
             recent: self.quorum.as_ref().map_or(0, |quorum| quorum.recent.len()),
         }
@@ -401,7 +413,8 @@ impl Replica {
     /// Votes as they stand, where there are voters. O(voters).
     #[must_use]
     pub fn votes(&self) -> Option<View> {
-        self.quorum.as_ref().map(|quorum| quorum.view())
+        let askable = |quorum: &Quorum| quorum.askable(|link| self.peers.is_mailed_on(link));
+        self.quorum.as_deref().map(|quorum| quorum.view(&askable(quorum)))
     }
 
     /// How this node stands as a voter, where it is one.

@@ -4,7 +4,7 @@ use likewise_state::delta::Delta;
 use likewise_state::digest::Digest;
 use likewise_state::length::CausalLength;
 
-use crate::limits::{RECENT_MAX, ROUND_USERS_MAX};
+use crate::limits::RECENT_MAX;
 use crate::member::LinkId;
 use crate::output::BatchId;
 use crate::quorum::Quorum;
@@ -27,7 +27,7 @@ impl Replica {
     pub(crate) fn answer(&mut self, from: Option<LinkId>, ask: Ask) {
         let now = self.peers.now;
         match ask {
-            Ask::Merge { id, entries } => self.join(from, id, entries),
+            Ask::Merge { id, entries } => self.join_target(from, id, entries),
             Ask::Pull { id, subject, digest, holds, entries_max, users, entries } => {
                 if !self.takes_entries() && !entries.is_empty() {
                     return;
@@ -36,12 +36,12 @@ impl Replica {
                 if holds {
                     self.hold(&subject);
                 }
-                let users = &users[..users.len().min(ROUND_USERS_MAX)];
-                self.report(from, id, &subject, digest, entries_max.min(RECENT_MAX), users);
+                self.report(from, id, &subject, digest, entries_max.min(RECENT_MAX), &users);
             }
             Ask::Release { subject } => {
+                let slot = self.state.slot(subject.post());
                 if let Some(quorum) = &mut self.quorum {
-                    quorum.holds.release(&subject, now);
+                    quorum.holds.release(slot, now);
                 }
             }
         }
@@ -49,9 +49,9 @@ impl Replica {
 
     /// Holds back writes to a post, where it was not held a moment ago.
     pub(crate) fn hold(&mut self, subject: &Subject) {
-        let now = self.peers.now;
+        let (now, slot) = (self.peers.now, self.state.slot(subject.post()));
         if let Some(quorum) = &mut self.quorum
-            && quorum.holds.begin(subject, now)
+            && quorum.holds.begin(slot, now)
         {
             quorum.figures.holds += 1;
         }
@@ -63,18 +63,21 @@ impl Replica {
         self.journal == Journal::Writable && bytes <= self.peers.bounds.gathered_bytes
     }
 
-    fn join(&mut self, from: Option<LinkId>, id: AskId, entries: Delta) {
-        let now = self.peers.now;
+    /// Joins what a coordinator wants joined, once its posts are not held.
+    fn join_target(&mut self, from: Option<LinkId>, id: AskId, entries: Delta) {
+        let (now, state) = (self.peers.now, &self.peers.state);
         let Some(quorum) = &mut self.quorum else { return };
-        let mut likes = entries.entries().map(|(like, _)| like);
-        if quorum.holds.holds_any(likes.by_ref(), now) {
-            drop(likes);
-            if self.may_wait_for_hold() {
-                self.wait_for_hold(Held::Merge { from, id, entries });
-            }
-            return;
+        let slots = entries.entries().map(|(like, _)| state.slot(like.post));
+        if !quorum.holds.holds_any(slots, now) {
+            return self.join(from, id, entries);
         }
-        drop(likes);
+        // Where too much waits nothing is said: whoever wants it asks again.
+        if self.may_wait_for_hold() {
+            self.wait_for_hold(Held::Merge { from, id, entries });
+        }
+    }
+
+    fn join(&mut self, from: Option<LinkId>, id: AskId, entries: Delta) {
         if !self.takes_entries() {
             return;
         }
@@ -161,10 +164,13 @@ impl Replica {
         }
     }
 
-    /// Whether one more may wait for a hold to end.
+    /// Whether more may wait for a hold to end.
     pub(crate) fn may_wait_for_hold(&self) -> bool {
-        let held = self.quorum.as_ref().map_or(0, |quorum| quorum.holds.waiting());
-        held < self.peers.bounds.gathered_requests
+        let bounds = &self.peers.bounds;
+        let waiting = self.quorum.as_ref().map(|quorum| quorum.holds.waiting());
+        waiting.is_none_or(|(count, bytes)| {
+            count < bounds.gathered_requests && bytes < bounds.gathered_bytes
+        })
     }
 
     pub(crate) fn wait_for_hold(&mut self, held: Held) {
@@ -174,19 +180,16 @@ impl Replica {
         }
     }
 
-    /// Goes on with what waited for holds that have ended.
+    /// Does what waited for a hold that has ended. Nothing waits twice.
     pub(crate) fn end_holds(&mut self) {
         let now = self.peers.now;
-        let Some(quorum) = &mut self.quorum else { return };
-        if quorum.holds.is_empty() && quorum.holds.waiting() == 0 {
+        let Some(quorum) = self.quorum.as_mut().filter(|quorum| !quorum.holds.is_empty()) else {
             return;
-        }
+        };
         for held in quorum.holds.ended(now) {
             match held {
-                Held::Writes(request, writes) => self.write(request, writes),
-                Held::Write { request, subject, user, target } => {
-                    self.begin_write(request, subject, user, target);
-                }
+                Held::Writes(request, writes) => self.write(request, &writes),
+                Held::Write(target) => self.begin_write(target),
                 // Without a vote there is nothing to be said.
                 Held::Merge { from, id, entries } => {
                     if self.quorum.as_ref().is_some_and(|quorum| quorum.is_active()) {

@@ -16,6 +16,7 @@ use likewise_state::digest::Digest;
 use likewise_state::id::{Kind, PostId, UserId};
 use likewise_state::length::CausalLength;
 
+use crate::limits::ROUND_USERS_MAX;
 use crate::quorum::request::Subject;
 
 /// The coordinator's number of a question: each has another one, in all its rounds.
@@ -136,7 +137,11 @@ impl Ask {
                 let holds = reader.byte()? != 0;
                 let entries_max = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
                 let mut users = Vec::new();
-                for _ in 0..reader.varint()? {
+                let count = reader.varint()?;
+                if count > ROUND_USERS_MAX as u64 {
+                    return Err(reader.error(DecodeCause::NumberTooLarge));
+                }
+                for _ in 0..count {
                     let user: UserId<'_> = reader.user()?;
                     users.push(user.as_str().to_owned());
                 }

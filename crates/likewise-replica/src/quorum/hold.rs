@@ -1,18 +1,18 @@
-//! Posts to which writes wait for a few milliseconds, so that a reader finds the voters equal.
+//! Writes to a post that wait for a few milliseconds, so that a reader finds the voters equal.
 //!
-//! A hold only ever delays: nothing that is safe without it becomes unsafe with it, and each ends by itself.
+//! A hold is of the post's slot: it takes in a thousandth of all other posts, and costs nothing to look up. It
+//! only ever delays, and each thing once: nothing that is safe without it becomes unsafe with it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use likewise_state::delta::Delta;
-use likewise_state::id::Like;
-use likewise_state::length::CausalLength;
+use likewise_state::slot::SLOTS;
 
-use crate::limits::{HOLD_REST, HOLD_TIME, HOLDS_MAX};
+use crate::limits::{HOLD_REST, HOLD_TIME};
 use crate::member::LinkId;
 use crate::quorum::ballot::AskId;
-use crate::quorum::request::Subject;
+use crate::quorum::writing::Target;
 use crate::write::{RequestId, Writes};
 
 /// What waits for a hold to end.
@@ -20,137 +20,144 @@ pub(crate) enum Held {
     /// Writes of a client.
     Writes(RequestId, Writes),
     /// A write that is to go to the voters.
-    Write { request: RequestId, subject: Subject, user: String, target: CausalLength },
+    Write(Target),
     /// What a coordinator wants joined; without a link it is this node.
     Merge { from: Option<LinkId>, id: AskId, entries: Delta },
 }
 
-struct Hold {
-    /// Until when writes wait, as long as they do.
-    until: Option<Duration>,
-    /// When the next hold may begin.
-    rest: Duration,
+impl Held {
+    /// The bytes that it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Writes(_, writes) => writes.bytes(),
+            Self::Write(target) => target.user.len(),
+            Self::Merge { entries, .. } => entries.as_bytes().len(),
+        }
+    }
 }
 
 /// The holds of a node, and what waits for them.
-#[derive(Default)]
 pub(crate) struct Holds {
-    posts: BTreeMap<Subject, Hold>,
+    /// Until when writes to each slot wait.
+    until: Box<[Duration; SLOTS]>,
+    /// When the next hold of each slot may begin.
+    rest: Box<[Duration; SLOTS]>,
+    /// The ends of all holds, oldest first: each is as long as the others.
+    ends: VecDeque<(Duration, usize)>,
     waiting: VecDeque<Held>,
+    waiting_bytes: usize,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self {
+            until: Box::new([Duration::ZERO; SLOTS]),
+            rest: Box::new([Duration::ZERO; SLOTS]),
+            ends: VecDeque::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+        }
+    }
 }
 
 impl Holds {
-    /// Holds a post, unless it was held a moment ago. Whether it is a new hold.
-    pub(crate) fn begin(&mut self, subject: &Subject, now: Duration) -> bool {
-        if self.posts.get(subject).is_some_and(|hold| now < hold.rest) {
+    /// Holds a slot, unless it was held a moment ago. Whether it is a new hold.
+    pub(crate) fn begin(&mut self, slot: usize, now: Duration) -> bool {
+        if now < self.rest[slot] {
             return false;
         }
-        self.posts.retain(|_, hold| now < hold.rest);
-        if self.posts.len() >= HOLDS_MAX {
-            return false;
-        }
-        let hold = Hold { until: Some(now + HOLD_TIME), rest: now + HOLD_REST };
-        self.posts.insert(subject.clone(), hold);
+        self.until[slot] = now + HOLD_TIME;
+        self.rest[slot] = now + HOLD_REST;
+        self.ends.push_back((self.until[slot], slot));
         true
     }
 
     /// Ends a hold before its time.
-    pub(crate) fn release(&mut self, subject: &Subject, now: Duration) {
-        if let Some(hold) = self.posts.get_mut(subject) {
-            hold.until = hold.until.map(|until| until.min(now));
+    pub(crate) fn release(&mut self, slot: usize, now: Duration) {
+        if now < self.until[slot] {
+            self.until[slot] = now;
+            self.ends.retain(|&(_, held)| held != slot);
+            self.ends.push_front((now, slot));
         }
     }
 
+    /// Whether nothing is held, and nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.posts.is_empty()
+        self.ends.is_empty() && self.waiting.is_empty()
     }
 
-    /// Whether writes to a post wait now.
-    pub(crate) fn holds(&self, subject: &Subject, now: Duration) -> bool {
-        self.posts.get(subject).is_some_and(|hold| hold.is_on(now))
+    /// Whether writes to a slot wait now.
+    pub(crate) fn holds(&self, slot: usize, now: Duration) -> bool {
+        now < self.until[slot]
     }
 
-    /// Whether any of these likes is of a post that is held. O(likes) while anything is held.
-    pub(crate) fn holds_any<'a>(
-        &self,
-        mut likes: impl Iterator<Item = Like<'a>>,
-        now: Duration,
-    ) -> bool {
-        let is_held = |like: Like<'_>| {
-            self.posts.iter().any(|(subject, hold)| hold.is_on(now) && subject.is_of(like))
-        };
-        !self.posts.is_empty() && likes.any(is_held)
+    /// Whether writes to any of these slots wait now. Looks at none of them while nothing is held.
+    pub(crate) fn holds_any(&self, mut slots: impl Iterator<Item = usize>, now: Duration) -> bool {
+        !self.ends.is_empty() && slots.any(|slot| self.holds(slot, now))
     }
 
-    /// Puts something behind a hold.
+    /// Puts something behind the holds.
     pub(crate) fn wait(&mut self, held: Held) {
+        self.waiting_bytes += held.bytes();
         self.waiting.push_back(held);
     }
 
-    /// How much waits.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
+    /// How much waits, and how many bytes it takes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting_bytes)
     }
 
-    /// What is to be tried again because a hold has ended. Some of it may have to wait for another one.
+    /// What is to be done because a hold has ended: all that waits, or what waits for one hold and then for
+    /// another could wait for ever.
     pub(crate) fn ended(&mut self, now: Duration) -> VecDeque<Held> {
-        let mut has_ended = self.posts.is_empty();
-        for hold in self.posts.values_mut() {
-            has_ended |= hold.until.take_if(|until| *until <= now).is_some();
+        let before = self.ends.len();
+        while self.ends.front().is_some_and(|&(end, _)| end <= now) {
+            self.ends.pop_front();
         }
-        self.posts.retain(|_, hold| now < hold.rest);
-        if has_ended { std::mem::take(&mut self.waiting) } else { VecDeque::new() }
+        if self.ends.len() == before && before > 0 {
+            return VecDeque::new();
+        }
+        self.waiting_bytes = 0;
+        std::mem::take(&mut self.waiting)
     }
 
     /// When the first hold ends.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        self.posts.values().filter_map(|hold| hold.until).min()
-    }
-}
-
-impl Hold {
-    fn is_on(&self, now: Duration) -> bool {
-        self.until.is_some_and(|until| now < until)
+        self.ends.front().map(|&(end, _)| end)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use likewise_state::id::{Kind, PostId};
-
     use super::*;
 
-    fn subject(post: &str) -> Subject {
-        Subject::new(PostId::new(post).unwrap(), Kind::LIKE)
-    }
+    const HOT: usize = 7;
 
     #[test]
     fn a_hold_ends_by_itself_and_writers_get_their_turn_before_the_next() {
-        let (mut holds, hot, ms) = (Holds::default(), subject("hot"), Duration::from_millis);
-        assert!(holds.begin(&hot, ms(0)) && holds.holds(&hot, ms(4)));
-        assert!(!holds.holds(&hot, ms(5)) && !holds.holds(&subject("other"), ms(1)));
-        assert!(!holds.begin(&hot, ms(9)), "writers have not had their turn");
-        assert!(holds.begin(&hot, ms(10)));
-        holds.release(&hot, ms(11));
-        assert!(!holds.holds(&hot, ms(11)) && !holds.begin(&hot, ms(12)));
+        let (mut holds, ms) = (Holds::default(), Duration::from_millis);
+        assert!(holds.begin(HOT, ms(0)) && holds.holds(HOT, ms(4)));
+        assert!(!holds.holds(HOT, ms(5)) && !holds.holds(8, ms(1)));
+        assert!(holds.holds_any([8, HOT].into_iter(), ms(4)));
+        assert!(!holds.begin(HOT, ms(9)), "writers have not had their turn");
+        assert!(holds.begin(HOT, ms(10)));
+        holds.release(HOT, ms(11));
+        assert!(!holds.holds(HOT, ms(11)) && !holds.begin(HOT, ms(12)));
     }
 
     #[test]
     fn what_waits_goes_on_when_any_hold_has_ended() {
         let (mut holds, ms) = (Holds::default(), Duration::from_millis);
-        holds.begin(&subject("hot"), ms(0));
+        holds.begin(HOT, ms(0));
+        holds.begin(8, ms(3));
         holds.wait(Held::Writes(RequestId(1), Writes::default()));
         assert!(holds.ended(ms(4)).is_empty());
         assert_eq!(holds.next_deadline(), Some(ms(5)));
         assert_eq!(holds.ended(ms(5)).len(), 1);
-        assert_eq!((holds.waiting(), holds.next_deadline()), (0, None));
-    }
-
-    #[test]
-    fn holds_are_bounded() {
-        let mut holds = Holds::default();
-        let begun = (0..2 * HOLDS_MAX)
-            .filter(|n| holds.begin(&subject(&format!("post-{n}")), Duration::ZERO));
-        assert_eq!(begun.count(), HOLDS_MAX);
+        assert_eq!((holds.waiting(), holds.next_deadline()), ((0, 0), Some(ms(8))));
+        holds.wait(Held::Writes(RequestId(2), Writes::default()));
+        holds.release(8, ms(6));
+        assert_eq!(holds.ended(ms(6)).len(), 1);
+        assert!(holds.is_empty());
     }
 }

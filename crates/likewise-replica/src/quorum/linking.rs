@@ -1,5 +1,7 @@
 //! What voters tell each other about themselves: who sits where, and what a fresh one lacks.
 
+use std::collections::BTreeMap;
+
 use likewise_state::digest::Digest;
 use likewise_state::slot::SLOTS;
 
@@ -84,11 +86,12 @@ impl Replica {
         if seats.len() != quorum.known.len() {
             return Err(format!("it told of {} seats, of another list", seats.len()));
         }
+        // Whoever tells of another holder of its own seat has none.
         let seat = seats.of(voter);
+        let seat = if seat.node == known.peer.node { seat } else { Seat::EMPTY };
         let me = quorum.seating.as_ref().map(|seating| seating.voter);
         let mine = me.map_or(Seat::EMPTY, |me| seats.of(me));
-        // A node that speaks for the seat of another one has no vote.
-        let is_active = is_active && seat.node == known.peer.node;
+        let is_active = is_active && seat != Seat::EMPTY;
         let is_outgoing = known.direction == Direction::Outgoing;
         quorum.merge_seats(seats);
         quorum.rolls.insert(link, Roll { is_same_list, voter, seat, is_active, mine });
@@ -123,15 +126,17 @@ impl Replica {
         let has_caught_up = self.peers.caught_up;
         let Some(quorum) = &mut self.quorum else { return };
         let Some(seating) = &mut quorum.seating else { return };
-        let (mine, peers) = (seating.mine, &self.peers);
+        let (mine, peers, known) = (seating.mine, &self.peers, &quorum.known);
         let namers = quorum.rolls.iter().filter(|&(&link, roll)| {
-            let is_outgoing = peers.is_mailed_on(link);
-            is_outgoing && roll.mine == mine && (has_caught_up || !roll.is_active)
+            roll.mine == mine
+                && known.of(roll.voter) == roll.seat
+                && peers.is_mailed_on(link)
+                && (has_caught_up || !roll.is_active)
         });
-        let namers: Vec<(usize, bool, LinkId)> =
-            namers.map(|(&link, roll)| (roll.voter, roll.is_active, link)).collect();
-        let voters = namers.iter().map(|&(voter, is_active, _)| (voter, is_active));
-        let from = seating.copy_from(voters, now);
+        let links: BTreeMap<usize, LinkId> =
+            namers.clone().map(|(&link, roll)| (roll.voter, link)).collect();
+        let namers = namers.map(|(_, roll)| (roll.voter, roll.seat, roll.is_active));
+        let from = seating.copy_from(namers, now);
         if from.is_empty() {
             return;
         }
@@ -140,7 +145,7 @@ impl Replica {
         for (slot, digest) in digests.iter_mut().enumerate() {
             *digest = self.peers.state.slot_digest(slot);
         }
-        for (_, _, link) in namers.into_iter().filter(|(voter, ..)| from.contains(voter)) {
+        for link in from.iter().map(|voter| links[voter]) {
             let digests = digests.clone();
             self.send_ballot(link, &Message::Copy { list, term: mine.term, digests });
         }
@@ -211,7 +216,7 @@ impl Replica {
         let (Some(roll), Some(seating)) = (roll, &mut quorum.seating) else { return };
         // An answer to a question from before the last claim says nothing about this one.
         if term == seating.mine.term {
-            seating.copied(roll.voter, is_active);
+            seating.copied(roll.voter, roll.seat, is_active);
             self.look_at_seat();
         }
     }

@@ -26,6 +26,7 @@ use crate::output::Answer;
 use crate::quorum::ballot::{Ask, AskId, Vote};
 use crate::quorum::request::{Agreed, Level, Subject};
 use crate::quorum::seats::Seat;
+use crate::quorum::writing::Target;
 use crate::quorum::{At, Quorum};
 use crate::replica::Replica;
 use crate::write::{Refusal, RequestId};
@@ -239,7 +240,7 @@ impl Replica {
         for reader in told {
             let at = reader.user.as_ref().and_then(|user| users.iter().position(|it| it == user));
             let length = at.map_or(CausalLength::UNTOUCHED, |at| lengths[at]);
-            let listing = listing.clone().filter(|_| reader.lists);
+            let listing = reader.lists.then(|| listing.clone()).flatten();
             let agreed = Agreed { length, likes: *likes, digest: *digest, listing };
             self.tell(&subject, reader, agreed);
         }
@@ -269,7 +270,8 @@ impl Replica {
         match (target, user) {
             (Some(None), _) => self.finish(request, Answer::Refused(Refusal::Frozen)),
             (Some(Some(target)), Some(user)) if target != agreed.length => {
-                self.begin_write(request, subject.clone(), user, target);
+                let subject = subject.clone();
+                self.begin_write(Target { request, subject, user, length: target, changes: true });
             }
             _ => {
                 if let Some(quorum) = &mut self.quorum {
@@ -292,7 +294,14 @@ impl Replica {
             let target = reader.action.map_or(Some(length), |action| length.target(action));
             match (target, reader.user.clone()) {
                 (Some(target), Some(user)) if target != length || !is_everywhere => {
-                    self.begin_write(reader.request, subject.clone(), user, target);
+                    let changes = reader.action.is_some();
+                    self.begin_write(Target {
+                        request: reader.request,
+                        subject: subject.clone(),
+                        user,
+                        length: target,
+                        changes,
+                    });
                 }
                 _ => {
                     let (likes, digest) = (0, Digest::default());
@@ -311,6 +320,7 @@ impl Replica {
             return quorum.forget_reading(id);
         }
         reading.round = 0;
+        reading.users.clear();
         self.begin_round(id);
     }
 
@@ -332,19 +342,23 @@ impl Replica {
         }
         let rest = now + ROUND_REST * 2u32.pow(round - ROUNDS_AT_ONCE);
         reading.next_round = Some(rest);
+        reading.ask_again = rest;
         // Answers to the last round would only begin the next one at once.
         let last = reading.ask.take();
-        let differing: Vec<usize> = reading.reports.keys().copied().collect();
-        reading.reports.clear();
+        let subject = &reading.subject;
+        let mine = self.state.post(subject.post(), subject.kind()).digest;
+        let reports = std::mem::take(&mut reading.reports).into_iter();
+        let differing = reports.filter(|(_, (_, (digest, ..)))| *digest != mine);
+        let differing: Vec<usize> = differing.map(|(voter, _)| voter).collect();
         if let Some((last, _)) = last {
             quorum.rounds.remove(&last);
         }
         quorum.next_look = quorum.next_look.min(rest);
-        self.repair_voters(&differing);
+        self.repair_with(&differing);
     }
 
     /// What voters differ in may be older than the entries that rounds exchange: then a repair finds it.
-    fn repair_voters(&mut self, voters: &[usize]) {
+    fn repair_with(&mut self, voters: &[usize]) {
         let now = self.peers.now;
         let Some(quorum) = &self.quorum else { return };
         for roll in quorum.rolls.values().filter(|roll| voters.contains(&roll.voter)) {
@@ -377,6 +391,8 @@ impl Replica {
             let answered = reading.reports.keys().copied().collect();
             quorum.figures.asked_again += 1;
             self.ask_all(&ask, &answered);
+            // Its votes may be fewer than they were when it was last looked at.
+            self.look_at_round(id);
         }
     }
 }

@@ -40,10 +40,6 @@ impl Subject {
         let user = UserId::new(user).expect("it was an id");
         Like { post: self.post(), kind: self.kind(), user }
     }
-
-    pub(crate) fn is_of(&self, like: Like<'_>) -> bool {
-        self.post == like.post.as_str() && self.kind == like.kind.as_str()
-    }
 }
 
 /// What is to be done, at which level.

@@ -20,9 +20,9 @@
 //!
 //! An older copy is known by its boot number, if any other voter has heard of a later one. A copy of the life
 //! before this one can't be told from the data itself, so a resuming voter copies too, from a majority of the
-//! others or from all of them, and lacks nothing then. Only where they don't come within five seconds it is
-//! content with those that make a majority with it: its data is believed, or two voters that came back out of
-//! three could never vote until the third did.
+//! others or from all of them, active or not, and lacks nothing then. Only where they don't come within five
+//! seconds it is content with those that make a majority with it: its data is believed, or two voters that came
+//! back out of three could never vote until the third did.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -74,14 +74,17 @@ pub(crate) struct Seating {
     /// Whether there is more to be put there.
     is_due: bool,
     keeping: VecDeque<(BatchId, Kept)>,
-    /// Of whom everything has been copied since the claim, and whether it was active then.
-    copied: BTreeMap<usize, bool>,
-    /// When each was asked.
-    asked: BTreeMap<usize, Duration>,
+    /// Of whom everything has been copied since the claim: from which holder of the seat, and whether that was
+    /// active then.
+    copied: BTreeMap<usize, (Seat, bool)>,
+    /// Who was asked, and when.
+    asked: BTreeMap<usize, (Seat, Duration)>,
     /// When it has waited long enough for more copies, where its data is believed.
     content_at: Duration,
     claims: u32,
     claims_since: Duration,
+    /// Whether another node has come to this node's seat while it held it.
+    is_replaced: bool,
 }
 
 impl Seating {
@@ -108,6 +111,7 @@ impl Seating {
             content_at: SEAT_CONTENT,
             claims: 0,
             claims_since: Duration::ZERO,
+            is_replaced: false,
         };
         if last.node == node && kept.is_whole && boot > last.boot {
             let _ = known.raise(voter, seating.mine);
@@ -122,7 +126,7 @@ impl Seating {
             (self.claims, self.claims_since) = (0, now);
         }
         self.claims += 1;
-        let term = known.of(self.voter).term + 1;
+        let term = known.of(self.voter).term.saturating_add(1);
         self.mine = Seat { term, node: self.node, boot: self.boot };
         let _ = known.raise(self.voter, self.mine);
         self.standing = Standing::Fresh;
@@ -164,21 +168,29 @@ impl Seating {
         self.is_due = true;
     }
 
-    /// Everything that a voter held when it was asked is here.
-    pub(crate) fn copied(&mut self, from: usize, is_active: bool) {
-        if self.asked.contains_key(&from) {
-            *self.copied.entry(from).or_default() |= is_active;
+    /// Forgets what came from those who no longer hold their seats: their successors may have agreed on more.
+    pub(crate) fn forget_former(&mut self, known: &Seats) {
+        self.copied.retain(|&voter, (seat, _)| known.of(voter) == *seat);
+        self.asked.retain(|&voter, (seat, _)| known.of(voter) == *seat);
+    }
+
+    /// Everything that the holder of a seat held when it was asked is here.
+    pub(crate) fn copied(&mut self, from: usize, seat: Seat, is_active: bool) {
+        if self.asked.get(&from).is_none_or(|&(asked, _)| asked != seat) {
+            return;
         }
+        self.copied.entry(from).or_insert((seat, false)).1 |= is_active;
         // Once it is active it can be asked again, and then counts for more.
         if !is_active {
             self.asked.remove(&from);
         }
     }
 
-    /// Whom to ask now for all that it holds, of those that know of the claim: each with whether it is active.
+    /// Whom to ask now for all that it holds, of those that know of the claim: each with its seat, and whether
+    /// it is active.
     pub(crate) fn copy_from(
         &mut self,
-        namers: impl Iterator<Item = (usize, bool)>,
+        namers: impl Iterator<Item = (usize, Seat, bool)>,
         now: Duration,
     ) -> Vec<usize> {
         let is_copying = matches!(self.standing, Standing::Fresh | Standing::Resuming);
@@ -186,14 +198,16 @@ impl Seating {
             return Vec::new();
         }
         let is_fresh = self.standing == Standing::Fresh;
-        let is_due = |(from, is_active): (usize, bool)| {
-            let copied = self.copied.get(&from);
-            let lacks = copied.is_none_or(|was_active| is_fresh && is_active && !was_active);
-            let asked = self.asked.get(&from);
-            (lacks && asked.is_none_or(|&at| now >= at + COPY_AGAIN)).then_some(from)
-        };
-        let from: Vec<usize> = namers.filter_map(is_due).collect();
-        self.asked.extend(from.iter().map(|&from| (from, now)));
+        let mut from = Vec::new();
+        for (voter, seat, is_active) in namers {
+            let copied = self.copied.get(&voter);
+            let lacks = copied.is_none_or(|(_, was_active)| is_fresh && is_active && !was_active);
+            let asked = self.asked.get(&voter);
+            if lacks && asked.is_none_or(|&(_, at)| now >= at + COPY_AGAIN) {
+                self.asked.insert(voter, (seat, now));
+                from.push(voter);
+            }
+        }
         from
     }
 
@@ -206,12 +220,7 @@ impl Seating {
     pub(crate) fn advance(&mut self, known: &mut Seats, majority: usize, now: Duration) -> bool {
         let before = (self.standing, self.mine);
         if known.of(self.voter) != self.mine {
-            // Somebody else came to the seat, or this is an older copy of whoever held it last.
-            self.standing = Standing::Fresh;
-            let has_rested = now >= self.claims_since + SEAT_AGAIN;
-            if self.claims < CLAIMS_IN_A_ROW || has_rested {
-                self.claim(known, now);
-            }
+            self.displaced(known, now);
             return before != (self.standing, self.mine);
         }
         if self.told.seats.of(self.voter) != self.mine {
@@ -226,7 +235,7 @@ impl Seating {
                 }
             }
             Standing::Fresh => {
-                let active = self.copied.values().filter(|&&is_active| is_active).count();
+                let active = self.copied.values().filter(|(_, is_active)| *is_active).count();
                 if has_all || active >= majority {
                     self.standing = Standing::Settling;
                     self.is_due = true;
@@ -238,13 +247,27 @@ impl Seating {
         before != (self.standing, self.mine)
     }
 
+    /// Somebody else came to the seat, or this is an older copy of whoever held it last. A newcomer claims it
+    /// again. Who held it until another node came leaves it to that one for the rest of this life: the
+    /// successor may have voted since, and to take the seat from it would be to lose one more voter's data.
+    fn displaced(&mut self, known: &mut Seats, now: Duration) {
+        let was_holder = self.standing != Standing::Fresh;
+        self.is_replaced |= was_holder && known.of(self.voter).node != self.node;
+        self.standing = Standing::Fresh;
+        let has_rested = now >= self.claims_since + SEAT_AGAIN;
+        if !self.is_replaced && (self.claims < CLAIMS_IN_A_ROW || has_rested) {
+            self.claim(known, now);
+        }
+    }
+
     /// When to look again, if nothing else happens before.
     pub(crate) fn next_deadline(&self, known: &Seats, now: Duration) -> Option<Duration> {
         let is_displaced = known.of(self.voter) != self.mine;
         let claim = is_displaced.then_some(self.claims_since + SEAT_AGAIN);
         let content = (self.standing == Standing::Resuming).then_some(self.content_at);
-        let asked = self.asked.iter().filter(|(from, _)| self.copied.get(from) != Some(&true));
-        let again = asked.map(|(_, &at)| at + COPY_AGAIN);
+        let is_done = |from: &usize| self.copied.get(from).is_some_and(|(_, is_active)| *is_active);
+        let asked = self.asked.iter().filter(|(from, _)| !is_done(from));
+        let again = asked.map(|(_, &(_, at))| at + COPY_AGAIN);
         // What was due before could not be done: something else has to happen first.
         again.chain(claim).chain(content).filter(|&at| at > now).min()
     }

@@ -79,12 +79,19 @@ impl Seats {
         }
         let mut seats = Vec::new();
         for _ in 0..count {
-            let term = reader.varint()?;
+            let term = number(reader)?;
             let node = NodeId(u64::from_le_bytes(reader.array()?));
-            seats.push(Seat { term, node, boot: reader.varint()? });
+            seats.push(Seat { term, node, boot: number(reader)? });
         }
         Ok(Self(seats))
     }
+}
+
+/// A number that has been counted up from 0 by one at a time: a larger one than this is a mistake, and would
+/// leave nothing to count on with.
+fn number(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let number = reader.varint()?;
+    if number < 1 << 62 { Ok(number) } else { Err(reader.error(DecodeCause::NumberTooLarge)) }
 }
 
 impl Lattice for Seats {

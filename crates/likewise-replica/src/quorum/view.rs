@@ -1,5 +1,8 @@
 //! What operators see of votes.
 
+use std::collections::BTreeMap;
+
+use crate::member::LinkId;
 use crate::quorum::Quorum;
 use crate::quorum::request::Part;
 
@@ -46,16 +49,13 @@ pub struct View {
 }
 
 impl Quorum {
-    /// Votes as they stand.
-    pub(crate) fn view(&self) -> View {
+    /// Votes as they stand, where these voters can be asked.
+    pub(crate) fn view(&self, askable: &BTreeMap<usize, LinkId>) -> View {
         let me = self.seating.as_ref().filter(|_| self.is_active());
-        let active = self.rolls.values().filter(|roll| {
-            roll.is_same_list && roll.is_active && self.counts(roll.voter, roll.seat)
-        });
-        let able = active.map(|roll| roll.voter).chain(me.map(|seating| seating.voter)).collect();
+        let able = askable.keys().copied().chain(me.map(|seating| seating.voter)).collect();
         View {
             majority: self.voters.majority(),
-            voters: self.parts(&able),
+            voters: self.parts(&able, askable),
             standing: self.seating.as_ref().map(|seating| seating.standing),
             waiting: self.requests.len(),
             figures: self.figures,

@@ -7,7 +7,7 @@ use likewise_state::delta::Delta;
 use likewise_state::digest::Digest;
 use likewise_state::length::CausalLength;
 
-use crate::limits::{ASK_AGAIN, OPERATIONS_MAX};
+use crate::limits::{ASK_AGAIN, LOOK_REST, OPERATIONS_MAX};
 use crate::member::LinkId;
 use crate::output::Answer;
 use crate::quorum::ballot::{Ask, AskId, Vote};
@@ -19,10 +19,21 @@ use crate::quorum::{At, Quorum, Request};
 use crate::replica::Replica;
 use crate::write::{RequestId, target};
 
+/// What the voters are to join.
+pub(crate) struct Target {
+    pub(crate) request: RequestId,
+    pub(crate) subject: Subject,
+    pub(crate) user: String,
+    pub(crate) length: CausalLength,
+    /// Whether the client wanted a change. What a reader writes back is there already.
+    pub(crate) changes: bool,
+}
+
 /// A target on its way to the voters.
 pub(crate) struct Writing {
     request: RequestId,
     target: CausalLength,
+    changes: bool,
     entries: Delta,
     pub(crate) votes: BTreeMap<usize, Seat>,
     ask_again: Duration,
@@ -56,7 +67,9 @@ impl Replica {
             Wish::Write { user, action, seen: Some(seen) } => {
                 let held = self.state.length(subject.like(&user));
                 match target(held, action, Some(seen)) {
-                    Ok(target) => self.begin_write(request, subject, user, target),
+                    Ok(length) => {
+                        self.write_target(Target { request, subject, user, length, changes: true });
+                    }
                     Err(refusal) => self.finish(request, Answer::Refused(refusal)),
                 }
             }
@@ -70,24 +83,28 @@ impl Replica {
         }
     }
 
+    /// Sends a target to the voters, once its post is not held.
+    pub(crate) fn write_target(&mut self, target: Target) {
+        let now = self.peers.now;
+        let slot = self.state.slot(target.subject.post());
+        match &mut self.quorum {
+            Some(quorum) if quorum.holds.holds(slot, now) => {
+                self.wait_for_hold(Held::Write(target));
+            }
+            _ => self.begin_write(target),
+        }
+    }
+
     /// Sends a target to the voters, and from here on the request is bound to it. It is this node's own news
     /// too: every other node hears of it by mail.
-    pub(crate) fn begin_write(
-        &mut self,
-        request: RequestId,
-        subject: Subject,
-        user: String,
-        target: CausalLength,
-    ) {
+    pub(crate) fn begin_write(&mut self, target: Target) {
         let now = self.peers.now;
         let batch = self.next_batch();
+        let Target { request, subject, user, length: target, changes } = target;
         let Some(quorum) = &mut self.quorum else { return };
         // It may have been given up while it waited for a hold.
         if !quorum.requests.contains_key(&request) {
             return;
-        }
-        if quorum.holds.holds(&subject, now) {
-            return self.wait_for_hold(Held::Write { request, subject, user, target });
         }
         if !self.takes_entries() {
             return self.finish(request, Answer::Unavailable);
@@ -111,7 +128,8 @@ impl Replica {
         }
         let ask_again = now + ASK_AGAIN;
         quorum.next_look = quorum.next_look.min(ask_again);
-        let writing = Writing { request, target, entries, votes: BTreeMap::new(), ask_again };
+        let votes = BTreeMap::new();
+        let writing = Writing { request, target, changes, entries, votes, ask_again };
         let ask = writing.ask(id);
         quorum.writings.insert(id, writing);
         self.ask_all(&ask, &BTreeSet::new());
@@ -226,7 +244,7 @@ impl Replica {
             self.ask_all(ask, answered);
         }
         let Some(quorum) = &mut self.quorum else { return };
-        quorum.next_look = quorum.first_due();
+        quorum.next_look = quorum.first_due().max(now + LOOK_REST);
     }
 
     /// Tells a client that the voters did not agree in time.
@@ -237,8 +255,9 @@ impl Replica {
             At::Hold => (BTreeSet::new(), false),
             At::Writing(id) => {
                 let writing = quorum.writings.remove(&id);
+                let changes = writing.as_ref().is_some_and(|writing| writing.changes);
                 let votes = writing.map(|writing| writing.votes).unwrap_or_default();
-                (votes.into_keys().collect(), true)
+                (votes.into_keys().collect(), changes)
             }
             At::Reading(id) => (quorum.leave_reading(id, request), false),
         };
@@ -246,7 +265,8 @@ impl Replica {
             true => quorum.figures.contended += 1,
             false => quorum.figures.unanswered += 1,
         }
-        let voters = quorum.parts(&answered);
+        let askable = quorum.askable(|link| self.peers.is_mailed_on(link));
+        let voters = quorum.parts(&answered, &askable);
         let majority = quorum.voters.majority();
         let shortfall = Shortfall { majority, voters, may_take_effect, is_contended };
         self.finish(request, Answer::Short(shortfall));

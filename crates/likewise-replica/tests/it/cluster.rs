@@ -318,6 +318,20 @@ impl Cluster {
         request
     }
 
+    pub(crate) fn write_all(&mut self, node: usize, writes: Writes) -> u64 {
+        self.nodes[node].requests += 1;
+        let request = self.nodes[node].requests;
+        self.handle(node, Input::Write { request: RequestId(request), writes });
+        request
+    }
+
+    /// The link that another node has opened to this one.
+    pub(crate) fn incoming(&self, node: usize, from: usize) -> LinkId {
+        // Its end here was given the later number.
+        let mut links = self.nodes[node].links.iter().filter(|(_, (other, _))| *other == from);
+        *links.find(|(link, (_, there))| there < link).expect("they are linked").0
+    }
+
     pub(crate) fn like(&mut self, node: usize, post: usize, user: usize) {
         let (post, user) = (format!("post-{post}"), format!("user-{user}"));
         self.write(node, Like::new(&post, "like", &user).unwrap(), Action::Like);

@@ -3,7 +3,10 @@
 mod seats;
 
 use likewise_replica::limits::Bounds;
-use likewise_replica::quorum::request::{Level, Operation, Part};
+use likewise_replica::message::Message;
+use likewise_replica::quorum::ballot::{Ask, AskId};
+use likewise_replica::quorum::request::{Level, Operation, Part, Subject};
+use likewise_replica::quorum::voters::Voters;
 use likewise_state::id::{Kind, PostId};
 
 use super::cluster::Cluster;
@@ -223,6 +226,46 @@ fn a_hot_post_can_be_read_because_writes_to_it_wait_for_a_moment() {
     assert!(held > 0);
     cluster.run_until_equal();
     assert_eq!(cluster.agree(0, count()).unwrap().likes, 4_000);
+}
+
+/// Three posts are held in turn, so that one of them always is: whatever is about all must not wait for ever.
+#[test]
+fn nothing_waits_for_a_second_hold() {
+    let mut cluster = Cluster::voting(3, 3);
+    let list = Voters::new(["node-0", "node-1", "node-2"].map(str::to_owned)).unwrap().hash();
+    let posts = ["left", "middle", "right"].map(|post| Like::new(post, "like", "ann").unwrap());
+    let mut all = Writes::default();
+    posts.iter().for_each(|like| all.push(*like, Action::Like, None));
+    let mut waiting = Vec::new();
+    for turn in 0..100u64 {
+        let like = posts[turn as usize % 3];
+        let pull = Ask::Pull {
+            id: AskId(1_000_000 + turn),
+            subject: Subject::new(like.post, like.kind),
+            digest: Default::default(),
+            holds: true,
+            entries_max: 0,
+            users: Vec::new(),
+            entries: Delta::default(),
+        };
+        let message = Message::Ask { list, asks: vec![pull] }.encode();
+        let link = cluster.incoming(0, 1);
+        cluster.handle(0, Input::Received { link, message });
+        if turn == 20 {
+            waiting.push(cluster.write_all(0, all.clone()));
+            // The mail of another node is about all too.
+            cluster.write_all(1, all.clone());
+        }
+        cluster.run_for(Duration::from_millis(4));
+        if turn == 23 {
+            assert!(
+                cluster.nodes[0].answers.contains_key(&waiting[0]),
+                "it waits for a second hold"
+            );
+            assert_eq!(cluster.nodes[0].replica.backlog().parked, 0);
+        }
+    }
+    assert!(cluster.nodes[0].replica.votes().unwrap().figures.holds > 50);
 }
 
 #[test]

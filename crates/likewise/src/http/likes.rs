@@ -166,13 +166,13 @@ pub(crate) async fn read(
     let like =
         Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
     let seen = parameters.seen()?.unwrap_or_default();
-    let heard = match parameters.vote(api.consistency)? {
-        None => api.node.state().length(like),
+    let length = match parameters.vote(api.consistency)? {
+        None => api.node.state().length(like).max(seen),
+        // What the client has seen may be a write that was never done: the voters know better.
         Some(Vote { level, timeout }) => {
             let operation = Operation::length(level, like);
             api.agree(operation, timeout, Retry::ReadFirst).await?.length
         }
     };
-    let length = heard.max(seen);
     Ok(tagged_json(&headers, &format!("\"{length}\""), &LikeAnswer::new(like, length)))
 }

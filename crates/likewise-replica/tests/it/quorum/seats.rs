@@ -190,7 +190,76 @@ fn a_late_vote_of_a_former_holder_is_worth_nothing_either() {
     cluster.connect(3, 4);
     cluster.run_until("answered", |it| it.nodes[3].answers.contains_key(&write));
     assert!(cluster.nodes[4].state.length(like("ann")).liked());
-    // The one that was cut off hears of its successor, and leaves the seat to it for the time being.
+}
+
+/// Voter 1 is cut off, and replaced by node 4 under its name.
+fn replaced() -> Cluster {
+    let mut cluster = Cluster::voting(5, 3);
+    for other in [0, 2, 3, 4] {
+        cluster.disconnect(1, other);
+    }
+    cluster.start_namesake(4, 1);
+    cluster.connect(4, 0);
+    cluster.connect(4, 2);
+    cluster.run_until("voting", |it| it.votes(4));
+    assert!(cluster.votes(1), "it has not heard of it");
+    cluster
+}
+
+#[test]
+fn whoever_was_replaced_leaves_the_seat_to_its_successor_until_somebody_starts_it_again() {
+    let mut cluster = replaced();
+    for other in [0, 2, 4] {
+        cluster.connect(1, other);
+    }
+    for _ in 0..60 {
+        cluster.run_for(Duration::from_secs(1));
+        assert!(cluster.votes(4) && !cluster.votes(1));
+    }
+    for other in 0..4 {
+        cluster.disconnect(4, other);
+    }
+    cluster.run_for(Duration::from_secs(60));
+    assert!(!cluster.votes(1), "its successor may have voted");
+    cluster.restart(1, 2, false);
     cluster.connect(1, 0);
-    cluster.run_until("not voting", |it| !it.votes(1));
+    cluster.connect(1, 2);
+    cluster.run_until("voting", |it| it.votes(1));
+}
+
+/// Only voter 0 loses its data, and what it copies from a former holder of another seat is not enough.
+#[test]
+fn what_was_copied_from_a_former_holder_does_not_count() {
+    let mut cluster = replaced();
+    cluster.disconnect(2, 0);
+    cluster.disconnect(2, 4);
+    cluster.agree(0, set("ann", Action::Like, Some(0))).unwrap();
+    cluster.restart(0, 1, true);
+    cluster.connect(0, 1);
+    cluster.run_for(Duration::from_secs(10));
+    cluster.connect(0, 2);
+    cluster.run_for(Duration::from_secs(30));
+    assert!(!cluster.votes(0), "nobody who has the like was asked");
+    cluster.connect(0, 4);
+    cluster.run_until("voting", |it| it.votes(0));
+    cluster.disconnect(0, 4);
+    assert_eq!(cluster.agree(2, count()).unwrap().likes, 1);
+}
+
+#[test]
+fn two_that_come_to_one_seat_with_nothing_are_no_two_voters() {
+    let mut cluster = Cluster::voting(5, 3);
+    for other in [0, 1, 3, 4] {
+        cluster.disconnect(2, other);
+    }
+    cluster.restart(0, 1, true);
+    cluster.start_namesake(4, 0);
+    for (a, b) in [(0, 1), (4, 1), (0, 4)] {
+        cluster.connect(a, b);
+    }
+    cluster.run_for(Duration::from_secs(120));
+    assert!(
+        !cluster.votes(0) && !cluster.votes(4),
+        "voter 2 may have something that nobody else has"
+    );
 }
