@@ -83,7 +83,7 @@ pub(crate) struct Seating {
     content_at: Duration,
     claims: u32,
     claims_since: Duration,
-    /// Whether another node has come to this node's seat while it held it.
+    /// Whether another node has come to this node's seat while it voted.
     is_replaced: bool,
 }
 
@@ -247,12 +247,12 @@ impl Seating {
         before != (self.standing, self.mine)
     }
 
-    /// Somebody else came to the seat, or this is an older copy of whoever held it last. A newcomer claims it
-    /// again. Who held it until another node came leaves it to that one for the rest of this life: the
+    /// Somebody else came to the seat, or this is an older copy of whoever held it last. Who has not voted yet
+    /// claims it. Who voted until another node came leaves it to that one for the rest of this life: the
     /// successor may have voted since, and to take the seat from it would be to lose one more voter's data.
     fn displaced(&mut self, known: &mut Seats, now: Duration) {
-        let was_holder = self.standing != Standing::Fresh;
-        self.is_replaced |= was_holder && known.of(self.voter).node != self.node;
+        let was_voting = self.standing == Standing::Active;
+        self.is_replaced |= was_voting && known.of(self.voter).node != self.node;
         self.standing = Standing::Fresh;
         let has_rested = now >= self.claims_since + SEAT_AGAIN;
         if !self.is_replaced && (self.claims < CLAIMS_IN_A_ROW || has_rested) {
