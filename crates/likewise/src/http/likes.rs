@@ -137,7 +137,8 @@ fn voted_answer<'a>(like: Like<'a>, agreed: &Agreed) -> WrittenAnswer<'a> {
 /// Says whether a user likes a post.
 ///
 /// With `seen` the answer is as if this node had heard of that version: your own writes show even on a
-/// node that they have not reached yet. At the consistencies `quorum` and `linearizable` they show without it.
+/// node that they have not reached yet. At the consistencies `quorum` and `linearizable` they show without it,
+/// and it is not looked at.
 #[utoipa::path(
     get, path = "/v1/posts/{post}/likes/{user}", tag = "likes",
     params(

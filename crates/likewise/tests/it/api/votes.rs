@@ -61,8 +61,9 @@ fn a_like_at_each_level_is_what_all_levels_then_see() {
             assert_eq!(read.json(), written(true, 3));
             assert_eq!(read.header("etag"), Some("\"3\""));
         }
+        // The client may have seen it in a write that was never done.
         let ahead = client.get(&format!("{path}&seen=4"));
-        assert_eq!((ahead.json(), ahead.header("etag")), (written(false, 4), Some("\"4\"")));
+        assert_eq!((ahead.json(), ahead.header("etag")), (written(true, 3), Some("\"3\"")));
         let far = client.put(&format!("{path}&seen=2000")).problem(409, "seen-too-far");
         assert!(far.contains("2000"), "{far}");
         let heart = client.put(&format!("{path}&kind=heart")).json();
