@@ -6,6 +6,7 @@ use likewise_journal::journal::{Journal, Options};
 use likewise_journal::store::StoreId;
 use likewise_replica::member::NodeId;
 use likewise_replica::quorum::Voting;
+use likewise_replica::quorum::request::Part;
 use likewise_replica::quorum::seats::Kept;
 use likewise_replica::quorum::view::Standing;
 
@@ -199,7 +200,7 @@ impl World {
         self.electorate.knows_image(machine, node, boot, kept.as_ref())
     }
 
-    /// Whether all voters that can have their votes do.
+    /// Whether all voters that can have their votes do, and every node can ask a majority.
     pub(super) fn look_whether_voting(&self) -> Result<(), String> {
         if self.polls.is_none() || !self.electorate.must_vote() {
             return Ok(());
@@ -209,6 +210,15 @@ impl World {
             let standing = node.and_then(|node| node.replica.standing());
             if standing != Some(Standing::Active) {
                 return Err(format!("n{machine} has no vote: it is {standing:?}"));
+            }
+        }
+        // A link that was cut may be opened again only after a while.
+        for machine in self.running() {
+            let node = self.machines[machine].node.as_ref();
+            let view = node.and_then(|node| node.replica.votes()).ok_or("a node without voters")?;
+            let able = view.voters.iter().filter(|(_, part)| *part == Part::Answered).count();
+            if able < view.majority {
+                return Err(format!("n{machine} can ask {able} voters only"));
             }
         }
         Ok(())
