@@ -70,7 +70,10 @@ impl Replica {
     ) -> Result<(), String> {
         let Some(known) = self.peers.links.get(&link) else { return Ok(()) };
         let Some(quorum) = &mut self.quorum else { return Ok(()) };
-        let Some(voter) = quorum.voters.number(&known.peer.name) else { return Ok(()) };
+        let Some(voter) = quorum.voters.number(&known.peer.name) else {
+            self.hearsay_heard(list, seats);
+            return Ok(());
+        };
         let is_same_list = list == quorum.list;
         if !is_same_list {
             let roll = Roll {
@@ -99,8 +102,29 @@ impl Replica {
         if is_askable {
             self.ask_what_is_open(voter, link);
         }
+        self.tell_hearsay(link, seats);
         self.look_at_seat();
         Ok(())
+    }
+
+    /// A node without a seat tells a voter that knows less what it has heard of the seats. It may be the only
+    /// one that has heard of a claim, and takes no vote of that seat any more unless its holder claims it again.
+    fn tell_hearsay(&mut self, link: LinkId, told: &Seats) {
+        let Some(quorum) = &self.quorum else { return };
+        if quorum.seating.is_none() && quorum.known != *told {
+            let (list, seats) = (quorum.list, quorum.known.clone());
+            self.send_ballot(link, &Message::Roll { list, is_active: false, seats });
+        }
+    }
+
+    /// Such a node has told. Nobody relies on its keeping that: it only makes others look.
+    fn hearsay_heard(&mut self, list: u64, seats: &Seats) {
+        let is_about =
+            |quorum: &&mut Box<Quorum>| quorum.list == list && quorum.known.len() == seats.len();
+        if let Some(quorum) = self.quorum.as_mut().filter(is_about) {
+            quorum.merge_seats(seats);
+            self.look_at_seat();
+        }
     }
 
     /// Goes on with whatever keeps this node from voting.

@@ -137,6 +137,29 @@ fn a_fresh_voter_copies_again_from_whom_had_no_vote_when_it_was_asked() {
     cluster.run_until("voting", |it| it.votes(1));
 }
 
+/// A claim that only a node without a vote has heard of, and then its voter was wiped.
+#[test]
+fn a_claim_that_nobody_else_has_heard_of_takes_no_vote_away_for_ever() {
+    let mut cluster = Cluster::voting(4, 3);
+    let kept = cluster.nodes[1].kept.clone().unwrap();
+    let kept = likewise_replica::quorum::seats::Kept::decode(&kept).unwrap();
+    (0..4).for_each(|other| cluster.disconnect(1, other));
+    // An older copy claims the seat anew; the node that comes after it has never heard of that.
+    cluster.start_voting(1, 1, 1, Some(kept));
+    cluster.connect(1, 3);
+    cluster.run_for(Duration::from_secs(1));
+    cluster.disconnect(1, 3);
+    cluster.nodes[1].state = Arc::new(State::new(Keys::for_tests()));
+    cluster.start_voting(1, 500, 1, None);
+    [0, 2, 3].into_iter().for_each(|other| cluster.connect(1, other));
+    cluster.run_until("voting", |it| it.votes(1));
+    cluster.run_for(Duration::from_secs(10));
+    for other in [0, 1, 3] {
+        cluster.disconnect(2, other);
+    }
+    assert_eq!(cluster.agree(3, count()).unwrap().likes, 0, "two of three are there");
+}
+
 #[test]
 fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
     let mut cluster = Cluster::voting(4, 3);
