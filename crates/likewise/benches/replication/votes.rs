@@ -25,6 +25,9 @@ const POSTS: u64 = 100_000;
 /// Likes a second that others write to the hot post while it is counted.
 const WRITTEN: u32 = 500;
 
+/// As old as the figures of a node may be, and a little more.
+const FIGURES_TIME: Duration = Duration::from_millis(300);
+
 /// Runs of each, of which the median is shown.
 const RUNS: usize = 3;
 
@@ -76,9 +79,13 @@ pub(crate) fn run(folder: &Path, scale: Scale) {
 }
 
 fn row(nodes: &[Node], name: &str, work: Work, is_hot: bool, level: &'static str, scale: Scale) {
-    let first = || nodes[0].counter("likewise_votes_agreements_total", "rounds=\"1\"");
-    let all = || nodes[0].counter("likewise_votes_agreements_total", "");
-    let (first_before, all_before) = (first(), all());
+    let agreements = || {
+        // A node looks at its own figures four times a second.
+        std::thread::sleep(FIGURES_TIME);
+        let rounds = |label| nodes[0].counter("likewise_votes_agreements_total", label);
+        (rounds("rounds=\"1\""), rounds(""))
+    };
+    let (first_before, all_before) = agreements();
     let writer = (work == Work::CountsOfWritten).then(|| Load::at_hot_post(&nodes[1], WRITTEN));
     let refused = Arc::new(AtomicU64::new(0));
     let mut runs: Vec<Measured> = (0..RUNS)
@@ -87,9 +94,9 @@ fn row(nodes: &[Node], name: &str, work: Work, is_hot: bool, level: &'static str
     let _ = writer.map(Load::stop);
     runs.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
     let run = &runs[RUNS / 2];
-    let agreements = all() - all_before;
-    let in_one = match agreements > 0.0 {
-        true => format!("{:.1} %", 100.0 * (first() - first_before) / agreements),
+    let (first, all) = agreements();
+    let in_one = match all > all_before {
+        true => format!("{:.1} %", 100.0 * (first - first_before) / (all - all_before)),
         false => "-".to_owned(),
     };
     let posts = if is_hot { "one" } else { "many" };
