@@ -79,3 +79,17 @@ pub trait DiskFile: Send + 'static {
     /// What the system says. What was written may be lost then even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
 }
+
+/// Puts a small file in the place of any of its name: it is there as a whole, or as it was before. Meanwhile it is
+/// written under its name with `.tmp` behind it.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn replace<D: Disk>(disk: &D, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = format!("{name}.tmp");
+    let mut file = disk.create(&temporary)?;
+    file.write_at(0, bytes)?;
+    file.sync()?;
+    disk.rename(&temporary, name)?;
+    disk.sync_folder()
+}

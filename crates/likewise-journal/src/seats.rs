@@ -12,7 +12,7 @@
 
 use std::fmt::Write as _;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, replace};
 use crate::error::{Corruption, JournalError, Remedy};
 use crate::limits::SEATS_BYTES_MAX;
 use crate::store::StoreId;
@@ -22,23 +22,11 @@ pub const SEATS_NAME: &str = "seats";
 
 const FORMAT: u32 = 1;
 
-/// The name under which the file is written.
-pub(crate) fn temporary() -> String {
-    format!("{SEATS_NAME}.tmp")
-}
-
 /// Puts the file in the place of the one before, as a whole or not at all.
 pub(crate) fn write<D: Disk>(disk: &D, store: StoreId, kept: &[u8]) -> Result<(), JournalError> {
     assert!(kept.len() <= SEATS_BYTES_MAX, "{} bytes about seats", kept.len());
-    let temporary = temporary();
-    let write = || {
-        let mut file = disk.create(&temporary)?;
-        file.write_at(0, text(store, kept).as_bytes())?;
-        file.sync()?;
-        disk.rename(&temporary, SEATS_NAME)?;
-        disk.sync_folder()
-    };
-    write().map_err(|error| JournalError::failed("write", SEATS_NAME, error))
+    replace(disk, SEATS_NAME, text(store, kept).as_bytes())
+        .map_err(|error| JournalError::failed("write", SEATS_NAME, error))
 }
 
 /// Reads the file, where there is one.

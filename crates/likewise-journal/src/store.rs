@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, replace};
 use crate::error::{Corruption, JournalError, Remedy};
 use crate::limits::{NODE_BYTES_MAX, STORE_BYTES_MAX};
 
@@ -38,15 +38,8 @@ pub(crate) fn check_node(node: &str) -> Result<(), JournalError> {
 
 /// Writes the file so that it is there as a whole or not at all.
 pub(crate) fn create<D: Disk>(disk: &D, id: StoreId, node: &str) -> Result<(), JournalError> {
-    let temporary = format!("{STORE_NAME}.tmp");
-    let write = || {
-        let mut file = disk.create(&temporary)?;
-        file.write_at(0, text(id, node).as_bytes())?;
-        file.sync()?;
-        disk.rename(&temporary, STORE_NAME)?;
-        disk.sync_folder()
-    };
-    write().map_err(|error| JournalError::failed("write", STORE_NAME, error))
+    replace(disk, STORE_NAME, text(id, node).as_bytes())
+        .map_err(|error| JournalError::failed("write", STORE_NAME, error))
 }
 
 /// Reads whose store it is.

@@ -1,12 +1,11 @@
 //! What clients see while voters are killed, wiped, paused and cut off, judged by the checker that judges the
 //! simulator too.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::ask::{PATIENCE, check, get, until};
 use super::load::Load;
-use super::nodes::{Cluster, Node, Setup, keygen, until_together};
+use super::nodes::{Cluster, Node};
 use super::partition;
 use super::wires::Network;
 use super::witnesses::Witnesses;
@@ -72,27 +71,7 @@ fn what_is_seen_while_voters_die_is_what_one_copy_would_have_shown() {
     eprintln!("{judged:?} replies fit one copy");
 }
 
-/// Five voters in namespaces; two are cut off, then two others, and one of those dies meanwhile.
-fn start(network: &Network, folder: &Path) -> Vec<Node> {
-    let key = keygen(folder, "key");
-    let mut nodes = Vec::new();
-    for (number, namespace) in network.namespaces.iter().enumerate() {
-        let name = char::from(b"abcde"[number]).to_string();
-        let voters = ["--cluster-key-file", &key, "--voters", "a,b,c,d,e"];
-        let mut setup = Setup::new(&name, folder).with(&voters);
-        setup.http = format!("{}:8080", Network::http_ip(number));
-        setup.cluster = format!("{}:9293", Network::cluster_ip(number));
-        setup.namespace = Some(namespace.clone());
-        for seed in [0, 4].iter().filter(|&&seed| seed != number) {
-            setup = setup.join(&format!("{}:9293", Network::cluster_ip(*seed)));
-        }
-        nodes.push(setup.start());
-    }
-    until_together(&nodes.iter().collect::<Vec<_>>());
-    nodes.iter().for_each(until_votes);
-    nodes
-}
-
+/// Five voters: two are cut off, then two others, and one dies meanwhile.
 #[test]
 fn what_is_seen_on_both_sides_of_a_cut_is_what_one_copy_would_have_shown() {
     if !partition::possible() {
@@ -100,7 +79,8 @@ fn what_is_seen_on_both_sides_of_a_cut_is_what_one_copy_would_have_shown() {
     }
     let folder = tempfile::tempdir().unwrap();
     let network = Network::new(5);
-    let mut nodes = start(&network, folder.path());
+    let mut nodes = partition::start(&network, folder.path(), &["--voters", "a,b,c,d,e"]);
+    nodes.iter().for_each(until_votes);
     let witnesses = Witnesses::start(urls(&nodes), "linearizable");
     witnesses.until_more(SOME);
     for (cut, dies) in [([3, 4], 4), ([0, 1], 1), ([2, 4], 0)] {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ask::{DETECTION, check, metric, until};
 use super::load::Load;
-use super::nodes::{Node, Setup, run, until_together};
+use super::nodes::{Node, Setup, keygen, until_together};
 use super::record::{Record, until_equal};
 use super::wires::{self, Network};
 
@@ -46,15 +46,13 @@ fn gave_up(nodes: &[Node], others: &[Node]) -> Result<(), String> {
     Ok(())
 }
 
-/// Five nodes, each in a namespace of the network, on a cluster port that needs a key.
-fn start(network: &Network, folder: &std::path::Path) -> Vec<Node> {
-    let key = folder.join("key").to_str().unwrap().to_owned();
-    let made = run(&["keygen", &key]);
-    assert!(made.status.success(), "{made:?}");
+/// A node for each namespace of the network, on a cluster port that needs a key, with more on its command line.
+pub(crate) fn start(network: &Network, folder: &std::path::Path, more: &[&str]) -> Vec<Node> {
+    let key = keygen(folder, "key");
     let mut nodes = Vec::new();
     for (number, namespace) in network.namespaces.iter().enumerate() {
         let name = char::from(b"abcde"[number]).to_string();
-        let mut setup = Setup::new(&name, folder).with(&["--cluster-key-file", &key]);
+        let mut setup = Setup::new(&name, folder).with(&["--cluster-key-file", &key]).with(more);
         setup.http = format!("{}:8080", Network::http_ip(number));
         setup.cluster = format!("{}:9293", Network::cluster_ip(number));
         setup.namespace = Some(namespace.clone());
@@ -75,7 +73,7 @@ fn a_minority_cut_off_under_load_in_both_halves_is_whole_again_after_it() {
     }
     let folder = tempfile::tempdir().unwrap();
     let network = Network::new(5);
-    let nodes = start(&network, folder.path());
+    let nodes = start(&network, folder.path(), &[]);
     let (majority, minority) = nodes.split_at(3);
     let loads = [Load::start(urls(majority), 0), Load::start(urls(minority), SHIFT)];
     loads.iter().for_each(|load| load.until_more(SOME));
@@ -116,7 +114,7 @@ fn a_node_that_only_gossip_takes_for_dead_still_gives_and_gets_likes() {
     }
     let folder = tempfile::tempdir().unwrap();
     let network = Network::new(3);
-    let nodes = start(&network, folder.path());
+    let nodes = start(&network, folder.path(), &[]);
     let load = Load::start(urls(&nodes), 0);
     load.until_more(SOME);
     network.mute(2);
