@@ -188,6 +188,34 @@ fn the_vote_of_a_former_holder_is_worth_nothing_once_its_successor_is_known() {
     assert!(is_true, "{answer:?}: only voter 0 has it, and a voter that is gone");
 }
 
+#[test]
+fn while_the_list_changes_there_are_never_two_lists_with_a_majority() {
+    let mut cluster = Cluster::voting(4, 3);
+    cluster.agree(2, set("ann", Action::Like, Some(0))).unwrap();
+    cluster.use_voters(["node-0", "node-1", "node-3"].map(str::to_owned));
+    let links = |cluster: &mut Cluster, node| {
+        let others = (0..4).filter(|&other| other != node);
+        others.for_each(|other| cluster.connect(node, other));
+    };
+    cluster.restart(0, 2, false);
+    links(&mut cluster, 0);
+    cluster.run_for(Duration::from_secs(20));
+    assert!(!cluster.votes(0), "node 1 and 3 have the old list");
+    assert_eq!(cluster.agree(2, count()).unwrap().likes, 1, "two of the old list are left");
+    cluster.restart(1, 2, false);
+    links(&mut cluster, 1);
+    cluster.run_for(Duration::from_secs(20));
+    for node in 0..3 {
+        assert!(cluster.agree(node, count()).is_err(), "neither list has a majority");
+    }
+    cluster.restart(3, 2, false);
+    links(&mut cluster, 3);
+    cluster.run_until("voting", |it| [0, 1, 3].iter().all(|&voter| it.votes(voter)));
+    cluster.disconnect(3, 0);
+    cluster.disconnect(3, 2);
+    assert_eq!(cluster.agree(3, count()).unwrap().likes, 1);
+}
+
 /// Two nodes bear the name of one voter: somebody has replaced a node that was only cut off.
 #[test]
 fn a_late_vote_of_a_former_holder_is_worth_nothing_either() {
