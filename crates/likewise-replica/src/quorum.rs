@@ -29,8 +29,8 @@
 //! like takes the largest length that a majority reports, and writes it to a majority before it is told, unless
 //! all of them had it.
 //!
-//! Who is alive plays no part in any of this, and neither do clocks: they only decide when to ask again, and
-//! when to give up.
+//! Who is alive plays no part in any of this, and neither do clocks: they only decide when to ask again, when to
+//! give up, and for how long a voter that comes back doubts its own data (see `seating`).
 //!
 //! Sources: J. Skrzypczak, F. Schintke and T. Schuett, "Linearizable State Machine Replication of State-Based
 //! CRDTs without Logs", PODC 2019; H. Attiya, A. Bar-Noy and D. Dolev, "Sharing memory robustly in
