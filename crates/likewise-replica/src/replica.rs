@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_state::chunk::ChunkLoader;
+use likewise_state::codec::DecodeError;
 use likewise_state::delta::Delta;
 use likewise_state::id::Like;
+use likewise_state::length::CausalLength;
+use likewise_state::place::Place;
 use likewise_state::state::State;
 
 use crate::input::Input;
@@ -230,19 +233,14 @@ impl Replica {
         if bytes > bounds.gathered_bytes || self.waiting.len() >= bounds.gathered_requests {
             return self.answers.push_back((request, Answer::Overloaded));
         }
-        let batch = self.next_batch();
-        let Self { state, gathered, quorum, .. } = self;
         let mut outcomes = Vec::with_capacity(writes.len());
         for (like, action, seen) in writes.iter() {
             let mut refusal = None;
-            let raised = state.raise(like, |held| {
+            let raised = self.state.raise(like, |held| {
                 target(held, action, seen).map_err(|why| refusal = Some(why)).ok()
             });
             if let Some(place) = raised.place {
-                gathered.push(like, raised.after);
-                if let Some(quorum) = quorum {
-                    quorum.recent.push(place, batch);
-                }
+                self.gather(like, raised.after, place);
                 self.peers.changed(place);
             }
             let written =
@@ -298,45 +296,59 @@ impl Replica {
         now < *held
     }
 
+    /// An entry is new here: it goes into the batch that gathers.
+    pub(crate) fn gather(&mut self, like: Like<'_>, length: CausalLength, place: Place) {
+        let batch = self.next_batch();
+        self.gathered.push(like, length);
+        if let Some(quorum) = &mut self.quorum {
+            quorum.recent.push(place, batch);
+        }
+    }
+
+    /// Joins what another node holds. It is not mailed on: whoever took it from a client does that.
+    pub(crate) fn merge_entries(&mut self, entries: &Delta) {
+        for (like, length) in entries.entries() {
+            if let Some(place) = self.state.raise(like, |_| Some(length)).place {
+                self.gather(like, length, place);
+                self.peers.last_change = self.peers.now;
+            }
+        }
+    }
+
     /// Merges the frame of a peer, which is acknowledged when what was new is durable.
     fn merge(&mut self, link: LinkId, frame: Frame) {
-        let Some(known) = self.peers.links.get_mut(&link) else { return };
         let before = self.gathered.len();
-        let batch = BatchId(self.last_batch.0 + 1);
-        let quorum = &mut self.quorum;
         let merged = match frame.entries {
+            _ if !self.peers.links.contains_key(&link) => return,
             Entries::Delta(delta) => {
-                for (like, length) in delta.entries() {
-                    if let Some(place) = self.state.raise(like, |_| Some(length)).place {
-                        self.gathered.push(like, length);
-                        if let Some(quorum) = quorum {
-                            quorum.recent.push(place, batch);
-                        }
-                    }
-                }
+                self.merge_entries(&delta);
                 Ok(())
             }
-            Entries::Chunk { first, chunk } => {
-                let node = known.peer.node;
-                if first {
-                    known.chunks = ChunkLoader::default();
-                }
-                let new = |like: Like<'_>, length| {
-                    self.gathered.push(like, length);
-                    if let Some(quorum) = quorum {
-                        quorum.recent.changed(self.state.slot(like.post), batch);
-                    }
-                };
-                let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);
-                self.peers.filled_by(node);
-                loaded
-            }
+            Entries::Chunk { first, chunk } => self.merge_chunk(link, first, &chunk),
         };
         self.peers.merged((self.gathered.len() - before) as u64);
         match merged {
             Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),
             Err(error) => self.close(link, format!("it sent entries that make no sense: {error}")),
         }
+    }
+
+    fn merge_chunk(&mut self, link: LinkId, first: bool, chunk: &[u8]) -> Result<(), DecodeError> {
+        let batch = self.next_batch();
+        let Some(known) = self.peers.links.get_mut(&link) else { return Ok(()) };
+        let node = known.peer.node;
+        if first {
+            known.chunks = ChunkLoader::default();
+        }
+        let new = |like: Like<'_>, length| {
+            self.gathered.push(like, length);
+            if let Some(quorum) = &mut self.quorum {
+                quorum.recent.changed(self.state.slot(like.post), batch);
+            }
+        };
+        let loaded = known.chunks.load_telling(&self.state, chunk, new).map(drop);
+        self.peers.filled_by(node);
+        loaded
     }
 
     /// Nobody waits any more for what came on this link.

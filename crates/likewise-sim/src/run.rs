@@ -167,9 +167,7 @@ impl Sum {
         it.simulated += run.simulated;
         it.acknowledged += run.acknowledged;
         it.faults += run.faults;
-        for (sum, more) in it.faults_by_kind.iter_mut().zip(run.faults_by_kind) {
-            *sum += more;
-        }
+        add_each(&mut it.faults_by_kind, run.faults_by_kind);
         it.starts += run.starts;
         it.overflows += run.overflows;
         it.links_overflowed += run.links_overflowed;
@@ -183,9 +181,7 @@ impl Sum {
         it.voted += run.voted;
         it.histories += run.histories;
         it.undecided += run.undecided;
-        for (sum, more) in it.rounds.iter_mut().zip(run.rounds) {
-            *sum += more;
-        }
+        add_each(&mut it.rounds, run.rounds);
         it.unanswered += run.unanswered;
         it.contended += run.contended;
         it.held += run.held;
@@ -194,4 +190,8 @@ impl Sum {
         it.came_back += run.came_back;
         it.lines += run.lines;
     }
+}
+
+fn add_each<const N: usize>(sums: &mut [u64; N], more: [u64; N]) {
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }

@@ -225,21 +225,28 @@ impl Node {
     /// # Errors
     /// Why the node takes none at present.
     pub async fn write(&self, writes: Writes) -> Result<Vec<Outcome>, WriteError> {
+        match self.ask(|reply| Event::Write { writes, reply }).await? {
+            Answer::Done(outcomes) => Ok(outcomes),
+            Answer::Overloaded => Err(self.shed()),
+            _ => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
+        }
+    }
+
+    /// Puts a request before the node's thread, and waits for its answer.
+    async fn ask(
+        &self,
+        event: impl FnOnce(oneshot::Sender<Answer>) -> Event,
+    ) -> Result<Answer, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.0.queued.fetch_add(1, Ordering::Relaxed);
-        self.0.queue.try_send(Event::Write { writes, reply }).map_err(|error| {
+        self.0.queue.try_send(event(reply)).map_err(|error| {
             self.0.queued.fetch_sub(1, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => self.shed(),
                 TrySendError::Disconnected(_) => WriteError::ShuttingDown,
             }
         })?;
-        match answer.await {
-            Ok(Answer::Done(outcomes)) => Ok(outcomes),
-            Ok(Answer::Overloaded) => Err(self.shed()),
-            Ok(_) => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
-            Err(_) => Err(WriteError::ShuttingDown),
-        }
+        answer.await.map_err(|_| WriteError::ShuttingDown)
     }
 
     /// Does what the voters are to stand behind, within `timeout`.
@@ -251,27 +258,17 @@ impl Node {
         operation: Operation,
         timeout: Duration,
     ) -> Result<Agreed, VoteError> {
-        let (reply, answer) = oneshot::channel();
-        self.0.queued.fetch_add(1, Ordering::Relaxed);
-        let event = Event::Coordinate { operation, timeout, reply };
-        self.0.queue.try_send(event).map_err(|error| {
-            self.0.queued.fetch_sub(1, Ordering::Relaxed);
-            VoteError::Write(match error {
-                TrySendError::Full(_) => self.shed(),
-                TrySendError::Disconnected(_) => WriteError::ShuttingDown,
-            })
-        })?;
-        match answer.await {
-            Ok(Answer::Agreed(agreed)) => Ok(agreed),
-            Ok(Answer::Short(shortfall)) => Err(VoteError::Short(shortfall)),
-            Ok(Answer::Refused(refusal)) => Err(VoteError::Refused(refusal)),
-            Ok(Answer::NoVoters) => Err(VoteError::NoVoters),
-            Ok(Answer::Overloaded) => Err(VoteError::Write(self.shed())),
-            Ok(Answer::Unavailable | Answer::Done(_)) => {
+        let asked = self.ask(|reply| Event::Coordinate { operation, timeout, reply }).await;
+        match asked.map_err(VoteError::Write)? {
+            Answer::Agreed(agreed) => Ok(agreed),
+            Answer::Short(shortfall) => Err(VoteError::Short(shortfall)),
+            Answer::Refused(refusal) => Err(VoteError::Refused(refusal)),
+            Answer::NoVoters => Err(VoteError::NoVoters),
+            Answer::Overloaded => Err(VoteError::Write(self.shed())),
+            Answer::Unavailable | Answer::Done(_) => {
                 let detail = self.read_only_detail();
                 Err(VoteError::Write(WriteError::ReadOnly { detail }))
             }
-            Err(_) => Err(VoteError::Write(WriteError::ShuttingDown)),
         }
     }
 

@@ -88,21 +88,6 @@ impl Replica {
         self.when_durable(last, from, Vote::Merged { id });
     }
 
-    /// Joins entries that another coordinator or voter holds. They are not mailed on: whoever took them from a
-    /// client does that.
-    pub(crate) fn merge_entries(&mut self, entries: &Delta) {
-        let batch = self.next_batch();
-        let Some(quorum) = &mut self.quorum else { return };
-        for (like, length) in entries.entries() {
-            let raised = self.state.raise(like, |_| Some(length));
-            if let Some(place) = raised.place {
-                self.gathered.push(like, length);
-                quorum.recent.push(place, batch);
-                self.peers.last_change = self.peers.now;
-            }
-        }
-    }
-
     fn report(
         &mut self,
         from: Option<LinkId>,

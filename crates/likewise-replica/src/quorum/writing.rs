@@ -99,17 +99,14 @@ impl Replica {
     /// too: every other node hears of it by mail.
     pub(crate) fn begin_write(&mut self, target: Target) {
         let now = self.peers.now;
-        let batch = self.next_batch();
         let Target { request, subject, user, length: target, changes } = target;
-        let Some(quorum) = &mut self.quorum else { return };
         // It may have been given up while it waited for a hold.
-        if !quorum.requests.contains_key(&request) {
+        if !self.quorum.as_ref().is_some_and(|quorum| quorum.requests.contains_key(&request)) {
             return;
         }
         if !self.takes_entries() {
             return self.finish(request, Answer::Unavailable);
         }
-        let Some(quorum) = &mut self.quorum else { return };
         let like = subject.like(&user);
         let mut entries = Delta::default();
         // To aim at an untouched like is to unlike what nobody ever liked: there is nothing to be written.
@@ -117,11 +114,11 @@ impl Replica {
             entries.push(like, target);
             let raised = self.state.raise(like, |_| Some(target));
             if let Some(place) = raised.place {
-                self.gathered.push(like, target);
-                quorum.recent.push(place, batch);
+                self.gather(like, target, place);
                 self.peers.changed(place);
             }
         }
+        let Some(quorum) = &mut self.quorum else { return };
         let id = quorum.next_ask();
         if let Some(known) = quorum.requests.get_mut(&request) {
             known.at = At::Writing(id);

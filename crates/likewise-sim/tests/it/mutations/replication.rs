@@ -7,9 +7,9 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "whole slots are not merged",
         found_by: &["all become equal"],
         file: "likewise-replica/src/replica.rs",
-        right: "let loaded = known.chunks.load_telling(&self.state, &chunk, new).map(drop);",
+        right: "let loaded = known.chunks.load_telling(&self.state, chunk, new).map(drop);",
         wrong: r#"let loaded = if crate::mistake("whole slots are not merged") { Ok(()) } else {
-                    known.chunks.load_telling(&self.state, &chunk, new).map(drop)
+                    known.chunks.load_telling(&self.state, chunk, new).map(drop)
                 };"#,
     },
     Mistake {

@@ -101,11 +101,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
         file: "likewise-replica/src/quorum/writing.rs",
         right: "let (user, action) = (Some(user), Some(action));",
         wrong: r#"if crate::mistake("a write without a target begins with a guess") {
-                    let (like, batch) = (subject.like(&user), self.next_batch());
+                    let like = subject.like(&user);
                     let raised = self.state.raise(like, |held| held.target(action));
-                    if let Some((place, quorum)) = raised.place.zip(self.quorum.as_mut()) {
-                        self.gathered.push(like, raised.after);
-                        quorum.recent.push(place, batch);
+                    if let Some(place) = raised.place {
+                        self.gather(like, raised.after, place);
                         self.peers.changed(place);
                     }
                 }
