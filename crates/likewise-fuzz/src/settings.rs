@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use likewise::config::{Config, Settings};
+use likewise::Config;
+use likewise::config::settings::Settings;
 use likewise::fuzz;
 
 use crate::{Bound, Target, assert_says_something};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::settings::Settings;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage or settings, 3 node unreachable";

@@ -3,7 +3,9 @@
 use likewise_journal::journal::Durability;
 use likewise_replica::quorum::voters::Voters;
 
-use crate::config::{Config, ConfigError, Settings, invalid, name};
+use crate::config::error::{ConfigError, invalid};
+use crate::config::settings::Settings;
+use crate::config::{Config, name};
 use crate::consistency::Consistency;
 
 /// The voters, where there are any.

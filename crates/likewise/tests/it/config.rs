@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use likewise::config::{Config, Settings};
+use likewise::Config;
+use likewise::config::settings::Settings;
 use likewise::consistency::Consistency;
 
 use super::process::Process;

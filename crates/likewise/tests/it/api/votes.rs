@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use likewise::Config;
-use likewise::config::Settings;
+use likewise::config::settings::Settings;
 use likewise::http::ServeLimits;
 use serde_json::{Value, json};
 
