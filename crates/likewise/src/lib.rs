@@ -42,4 +42,5 @@ mod demo;
 pub mod fuzz;
 
 pub use config::Config;
-pub use server::{Server, StartError};
+pub use server::Server;
+pub use server::error::StartError;

@@ -1,12 +1,10 @@
 //! A whole node: recovered, bound, serving, and shut down in the order that loses nothing.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use likewise_journal::disk::file::FileDisk;
-use likewise_journal::error::JournalError;
 use likewise_journal::journal::{Journal, Options};
 use likewise_journal::recovery::Recovery;
 use likewise_journal::seats::SEATS_NAME;
@@ -14,19 +12,21 @@ use likewise_journal::store::StoreId;
 use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::quorum::Voting;
 use likewise_replica::quorum::seats::Kept;
-use likewise_state::codec::DecodeError;
 use likewise_state::state::{Keys, State, TableKey};
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::cluster::key_file::KeyFileError;
 use crate::cluster::secret::Secret;
-use crate::cluster::seeds::plain;
 use crate::cluster::{Cluster, Sockets, Start};
-use crate::config::error::ConfigError;
-use crate::config::{ClusterConfig, Config};
+use crate::config::Config;
 use crate::http;
 use crate::http::limits::CONNECTIONS_WAITING_MAX;
 use crate::node::{Node, NodeThread};
+use crate::server::advertise::{advertised, advertised_http};
+use crate::server::error::StartError;
+
+pub mod error;
+
+mod advertise;
 
 /// A node that is ready to serve.
 pub struct Server {
@@ -36,109 +36,6 @@ pub struct Server {
     recovery: Option<Recovery>,
     cluster: Cluster,
     thread: NodeThread,
-}
-
-/// Why a node could not start or could not end well.
-#[derive(Debug)]
-pub enum StartError {
-    /// The address is not to be had.
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The address that other nodes are to reach can't be found out.
-    Advertise {
-        /// As it was set.
-        value: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The address that other nodes are to reach stands for every address of a machine.
-    AdvertiseAny {
-        /// As it was set.
-        value: String,
-        /// What it comes to.
-        address: SocketAddr,
-    },
-    /// The address that other nodes are to reach is one that only this machine reaches, and they are
-    /// elsewhere.
-    AdvertiseNear {
-        /// As it was set.
-        value: String,
-        /// What it comes to.
-        address: SocketAddr,
-        /// A node to join that is not on this machine.
-        far: SocketAddr,
-    },
-    /// The cluster's secret is not in order.
-    KeyFile(KeyFileError),
-    /// The system gives no random bytes.
-    Random(getrandom::Error),
-    /// The data folder is not in order.
-    Journal(JournalError),
-    /// What a voter keeps in its data folder makes no sense.
-    Seats {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        source: DecodeError,
-    },
-    /// The settings don't fit the name that the data folder keeps.
-    Votes(ConfigError),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind { address, source } => write!(
-                f,
-                "can't listen on {address}: {source}; choose another address with --http or --cluster, \
-                 or stop what uses it"
-            ),
-            Self::Advertise { value, source } => write!(
-                f,
-                "advertise is {value:?}, which can't be looked up: {source}; use a name that this \
-                 machine knows, or an IP address"
-            ),
-            Self::AdvertiseAny { value, address } => write!(
-                f,
-                "advertise is {value:?}, which comes to {address}: that is every address of a machine, \
-                 and nobody can reach it; set advertise to the one that the other nodes reach"
-            ),
-            Self::AdvertiseNear { value, address, far } => write!(
-                f,
-                "advertise is {value:?}, which comes to {address}: {far}, which this node is to join, \
-                 can't reach that; set advertise to an address that it reaches"
-            ),
-            Self::KeyFile(source) => source.fmt(f),
-            Self::Random(source) => write!(f, "the system gives no random bytes: {source}"),
-            Self::Journal(source) => source.fmt(f),
-            Self::Seats { file, source } => write!(
-                f,
-                "what this node keeps of the voters' seats in {} makes no sense: {source}; remove the file, \
-                 and the node copies from the other voters before it votes again",
-                file.display()
-            ),
-            Self::Votes(source) => source.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { source, .. } => Some(source),
-            Self::Advertise { source, .. } => Some(source),
-            Self::AdvertiseAny { .. } | Self::AdvertiseNear { .. } => None,
-            Self::KeyFile(source) => source.source(),
-            Self::Random(source) => Some(source),
-            Self::Journal(source) => source.source(),
-            Self::Seats { source, .. } => Some(source),
-            Self::Votes(source) => source.source(),
-        }
-    }
 }
 
 impl Server {
@@ -317,36 +214,6 @@ fn warn_of_torn_end(recovery: Option<&Recovery>) {
     }
 }
 
-/// Where other nodes reach this one. What a name means shows only when it is looked up, so what comes of
-/// it is judged here and not with the settings.
-async fn advertised(settings: &ClusterConfig, bound: SocketAddr) -> Result<SocketAddr, StartError> {
-    let value = settings.advertise.clone().unwrap_or_else(|| bound.to_string());
-    let failed = |source| StartError::Advertise { value: value.clone(), source };
-    let address = match &settings.advertise {
-        Some(value) => tokio::net::lookup_host(value).await.map_err(failed)?.next(),
-        None => Some(bound),
-    };
-    let address = plain(address.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?);
-    if address.ip().is_unspecified() {
-        return Err(StartError::AdvertiseAny { value, address });
-    }
-    // Of a seed that is a name only a look-up at the moment of joining says where it is.
-    let mut seeds = settings.join.iter().filter_map(|seed| seed.parse().ok().map(plain));
-    match seeds.find(|seed| !seed.ip().is_loopback()) {
-        Some(far) if address.ip().is_loopback() => {
-            Err(StartError::AdvertiseNear { value, address, far })
-        }
-        _ => Ok(address),
-    }
-}
-
-/// Where clients reach this node, as the others are told.
-fn advertised_http(settings: &ClusterConfig, advertise: SocketAddr, http: SocketAddr) -> String {
-    let ip = if http.ip().is_unspecified() { advertise.ip() } else { http.ip() };
-    let default = || SocketAddr::new(ip, http.port()).to_string();
-    settings.advertise_http.clone().unwrap_or_else(default)
-}
-
 fn open(
     config: &Config,
     folder: &Path,
@@ -363,48 +230,4 @@ fn random() -> Result<[u8; 16], StartError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(StartError::Random)?;
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn judged(advertise: Option<&str>, bound: &str, join: &str) -> Result<String, String> {
-        let bound = bound.parse().unwrap();
-        let settings = ClusterConfig {
-            bind: bound,
-            advertise: advertise.map(str::to_owned),
-            advertise_http: None,
-            join: vec!["seed.invalid:1".to_owned(), join.to_owned()],
-            key_file: None,
-        };
-        let address = advertised(&settings, bound).await;
-        address.map(|address| address.to_string()).map_err(|error| error.to_string())
-    }
-
-    #[tokio::test]
-    async fn an_advertised_address_is_one_that_the_others_can_reach() {
-        let (near, far) = ("127.0.0.1:9", "10.0.0.2:9");
-        for (advertise, bound, join, expected) in [
-            (None, near, near, near),
-            (None, "[::ffff:127.0.0.1]:9", near, near),
-            (Some("10.0.0.1:9"), "0.0.0.0:9", far, "10.0.0.1:9"),
-            (Some("[::ffff:10.0.0.1]:9"), "0.0.0.0:9", far, "10.0.0.1:9"),
-            (Some(near), near, "[::ffff:127.0.0.2]:9", near),
-        ] {
-            assert_eq!(judged(advertise, bound, join).await.as_deref(), Ok(expected));
-        }
-        for anywhere in ["0.0.0.0:9", "[::]:9", "[::ffff:0.0.0.0]:9"] {
-            let problem = judged(Some(anywhere), near, near).await.unwrap_err();
-            let expected = format!("advertise is {anywhere:?}, which comes to ");
-            assert!(problem.starts_with(&expected), "{problem}");
-            assert!(problem.contains("every address") && problem.contains("set advertise to"));
-        }
-        // A name is judged by what it means.
-        for here in ["localhost:9", "127.0.0.1:9", "[::ffff:127.0.0.1]:9"] {
-            let problem = judged(Some(here), near, far).await.unwrap_err();
-            assert!(problem.contains(here) && problem.contains(far), "{problem}");
-            assert!(problem.contains("set advertise to an address that it reaches"), "{problem}");
-        }
-    }
 }
