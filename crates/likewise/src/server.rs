@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::http;
 use crate::http::limits::CONNECTIONS_WAITING_MAX;
 use crate::node::{Node, NodeThread};
+use crate::reload::Reloader;
 use crate::server::advertise::{advertised, advertised_http};
 use crate::server::error::StartError;
 
@@ -36,6 +37,7 @@ pub struct Server {
     recovery: Option<Recovery>,
     cluster: Cluster,
     thread: NodeThread,
+    reloader: Reloader,
 }
 
 impl Server {
@@ -45,6 +47,7 @@ impl Server {
     /// # Errors
     /// Whatever keeps the node from serving exactly what it once acknowledged.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let reloader = Reloader::new().map_err(StartError::Signal)?;
         let bind = |address| move |source| StartError::Bind { address, source };
         let listener = listen(config.http).map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
@@ -86,7 +89,7 @@ impl Server {
             }
             None => Cluster::solitary(name, me, node),
         };
-        Ok(Self { config, listener, address, recovery, cluster, thread })
+        Ok(Self { config, listener, address, recovery, cluster, thread, reloader })
     }
 
     /// The address that clients reach, its port chosen by the system where 0 was asked for.
@@ -126,7 +129,8 @@ impl Server {
     /// # Errors
     /// What kept the journal from holding everything at the end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-        let Self { config, listener, cluster, thread, .. } = self;
+        let Self { config, listener, cluster, thread, reloader, .. } = self;
+        let reloading = tokio::spawn(reloader.run());
         let leaving = cluster.clone();
         let shutdown = async move {
             tokio::select! {
@@ -138,6 +142,7 @@ impl Server {
         let routes = http::router(cluster.clone(), config.consistency);
         http::serve(listener, routes, config.serve_limits(), shutdown).await;
         cluster.leave().await;
+        reloading.abort();
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
         stopped
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))

@@ -46,6 +46,8 @@ pub enum StartError {
     },
     /// The cluster's secret is not in order.
     KeyFile(KeyFileError),
+    /// The system takes no handler for the signal that has files read again.
+    Signal(std::io::Error),
     /// The system gives no random bytes.
     Random(getrandom::Error),
     /// The data folder is not in order.
@@ -85,6 +87,10 @@ impl fmt::Display for StartError {
                  can't reach that; set advertise to an address that it reaches"
             ),
             Self::KeyFile(source) => source.fmt(f),
+            Self::Signal(source) => write!(
+                f,
+                "the system takes no handler for SIGHUP: {source}; start the node as an ordinary process"
+            ),
             Self::Random(source) => write!(f, "the system gives no random bytes: {source}"),
             Self::Journal(source) => source.fmt(f),
             Self::Seats { file, source } => write!(
@@ -105,6 +111,7 @@ impl std::error::Error for StartError {
             Self::Advertise { source, .. } => Some(source),
             Self::AdvertiseAny { .. } | Self::AdvertiseNear { .. } => None,
             Self::KeyFile(source) => source.source(),
+            Self::Signal(source) => Some(source),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),
             Self::Seats { source, .. } => Some(source),
