@@ -14,6 +14,8 @@ pub struct Banner<'a> {
     pub name: &'a str,
     /// The address that it serves.
     pub address: SocketAddr,
+    /// Whether clients speak TLS.
+    pub tls: bool,
     /// The address that other nodes reach, if there may be any.
     pub cluster: Option<SocketAddr>,
     /// The data folder, or `None` for a node in memory.
@@ -28,18 +30,19 @@ pub struct Banner<'a> {
 
 /// The URL of a node on this machine that listens on `address`, also where that is every address.
 #[must_use]
-pub fn url(address: SocketAddr) -> String {
+pub fn url(address: SocketAddr, tls: bool) -> String {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = url(self.address);
+        let url = url(self.address, self.tls);
         writeln!(f, "likewise {} · node {}", env!("CARGO_PKG_VERSION"), self.name)?;
         writeln!(f, "  serving  {url}")?;
         if let Some(address) = self.cluster {
@@ -63,7 +66,7 @@ impl Banner<'_> {
     pub fn log(&self) {
         tracing::info!(
             node = self.name,
-            url = url(self.address),
+            url = url(self.address, self.tls),
             cluster = self.cluster.map(|address| address.to_string()),
             data = self.data.map(|folder| folder.display().to_string()),
             likes = self.totals.likes,
@@ -93,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_url_of_a_node_on_every_address_can_be_typed() {
-        assert_eq!(url("0.0.0.0:80".parse().unwrap()), "http://127.0.0.1:80");
-        assert_eq!(url("[::]:80".parse().unwrap()), "http://[::1]:80");
-        assert_eq!(url("192.0.2.1:80".parse().unwrap()), "http://192.0.2.1:80");
+        assert_eq!(url("0.0.0.0:80".parse().unwrap(), false), "http://127.0.0.1:80");
+        assert_eq!(url("[::]:80".parse().unwrap(), false), "http://[::1]:80");
+        assert_eq!(url("192.0.2.1:80".parse().unwrap(), true), "https://192.0.2.1:80");
     }
 }

@@ -11,6 +11,7 @@ use likewise_journal::limits::NODE_BYTES_MAX;
 use likewise_replica::quorum::voters::Voters;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::config::edge::EdgeConfig;
 use crate::config::error::{ConfigError, invalid};
 use crate::config::settings::Settings;
 use crate::consistency::Consistency;
@@ -19,6 +20,8 @@ use crate::http::ServeLimits;
 pub mod settings;
 
 pub mod error;
+
+pub mod edge;
 
 mod cluster;
 
@@ -56,6 +59,8 @@ pub struct Config {
     pub consistency: Consistency,
     /// Client connections at once.
     pub connections_max: usize,
+    /// What is between clients and the routes.
+    pub edge: EdgeConfig,
     /// How logs look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -100,6 +105,7 @@ impl Config {
         let set = "the defaults set every field";
         let cluster = cluster::cluster(&settings)?;
         let voters = votes::voters(&settings)?;
+        let edge = edge::edge(&settings)?;
         let in_memory = settings.in_memory.expect(set);
         let data = settings.data.expect(set);
         let connections_max = settings.connections_max.expect(set);
@@ -120,6 +126,7 @@ impl Config {
             durability: durability(&settings.durability.expect(set))?,
             cluster_name: name("cluster-name", settings.cluster_name.expect(set))?,
             connections_max: connections_max as usize,
+            edge,
             log_format: log_format(&settings.log_format.expect(set))?,
             log: log(settings.log.expect(set))?,
         };

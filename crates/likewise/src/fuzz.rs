@@ -10,7 +10,8 @@ mod client;
 mod cluster;
 
 pub use crate::http::fuzz::{
-    BulkWrite, Parameter, Service, bulk_line, bulk_lines, cursor_after, parameters, user_of_cursor,
+    BulkWrite, Parameter, Service, bulk_line, bulk_lines, certificates, client_address,
+    cursor_after, network_holds, parameters, user_of_cursor,
 };
 pub use client::{cluster_table, counts, import_answer, import_batches};
 pub use cluster::{Noise, hello, hello_of, key_file, remembered};

@@ -36,10 +36,6 @@ pub mod transfer;
 
 pub mod load;
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the files that it reads come one setting after the other")
-)]
 mod reload;
 
 mod demo;

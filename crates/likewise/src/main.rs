@@ -38,6 +38,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
     let banner = Banner {
         name: server.node().name(),
         address: server.http_address(),
+        tls: config.edge.tls.is_some(),
         cluster: server.cluster_address(),
         data: config.data.as_deref(),
         recovery: server.recovery(),

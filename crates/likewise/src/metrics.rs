@@ -74,6 +74,10 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Connections accepted.
     pub(crate) connections_accepted: Counter,
+    /// TLS handshakes that came to nothing.
+    pub(crate) tls_handshakes_failed: Counter,
+    /// Requests of clients that sent more than they may.
+    pub(crate) rate_limited: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -120,6 +124,8 @@ impl Metrics {
             requests_in_flight: Gauge::default(),
             connections: Gauge::default(),
             connections_accepted: Counter::default(),
+            tls_handshakes_failed: Counter::default(),
+            rate_limited: Counter::default(),
         };
         for at in [Shed::Connections, Shed::Requests, Shed::Bulk] {
             drop(metrics.shed.get_or_create(&at.labels()));
@@ -157,6 +163,16 @@ impl Metrics {
             "http_connections_accepted",
             "Connections accepted, those beyond the bound included",
             self.connections_accepted.clone(),
+        );
+        registry.register(
+            "tls_handshakes_failed",
+            "Connections that ended before client and node had agreed on TLS",
+            self.tls_handshakes_failed.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Requests answered 429: their client had sent more than it may",
+            self.rate_limited.clone(),
         );
         registry.register(
             "shed",

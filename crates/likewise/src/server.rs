@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use likewise_journal::disk::file::FileDisk;
 use likewise_journal::journal::{Journal, Options};
@@ -13,13 +14,14 @@ use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::quorum::Voting;
 use likewise_replica::quorum::seats::Kept;
 use likewise_state::state::{Keys, State, TableKey};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 
 use crate::cluster::secret::Secret;
 use crate::cluster::{Cluster, Sockets, Start};
 use crate::config::Config;
 use crate::http;
-use crate::http::limits::CONNECTIONS_WAITING_MAX;
+use crate::http::connections::listen;
+use crate::http::edge::Edge;
 use crate::node::{Node, NodeThread};
 use crate::reload::Reloader;
 use crate::server::advertise::{advertised, advertised_http};
@@ -37,6 +39,7 @@ pub struct Server {
     recovery: Option<Recovery>,
     cluster: Cluster,
     thread: NodeThread,
+    edge: Edge,
     reloader: Reloader,
 }
 
@@ -47,7 +50,8 @@ impl Server {
     /// # Errors
     /// Whatever keeps the node from serving exactly what it once acknowledged.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let reloader = Reloader::new().map_err(StartError::Signal)?;
+        let mut reloader = Reloader::new().map_err(StartError::Signal)?;
+        let edge = Edge::new(&config.edge, &mut reloader).map_err(StartError::Tls)?;
         let bind = |address| move |source| StartError::Bind { address, source };
         let listener = listen(config.http).map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
@@ -89,7 +93,7 @@ impl Server {
             }
             None => Cluster::solitary(name, me, node),
         };
-        Ok(Self { config, listener, address, recovery, cluster, thread, reloader })
+        Ok(Self { config, listener, address, recovery, cluster, thread, edge, reloader })
     }
 
     /// The address that clients reach, its port chosen by the system where 0 was asked for.
@@ -129,7 +133,7 @@ impl Server {
     /// # Errors
     /// What kept the journal from holding everything at the end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-        let Self { config, listener, cluster, thread, reloader, .. } = self;
+        let Self { config, listener, cluster, thread, edge, reloader, .. } = self;
         let reloading = tokio::spawn(reloader.run());
         let leaving = cluster.clone();
         let shutdown = async move {
@@ -138,9 +142,11 @@ impl Server {
                 () = leaving.asked_to_leave() => tracing::info!("asked to leave: finishing"),
             }
             leaving.node().drain();
+            linger(config.edge.drain_delay).await;
         };
-        let routes = http::router(cluster.clone(), config.consistency);
-        http::serve(listener, routes, config.serve_limits(), shutdown).await;
+        let limits = config.serve_limits();
+        let routes = http::router(cluster.clone(), config.consistency).behind(edge);
+        http::serve(listener, routes, limits, shutdown).await;
         cluster.leave().await;
         reloading.abort();
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
@@ -150,14 +156,12 @@ impl Server {
     }
 }
 
-/// Listens like [`TcpListener::bind`], but with more room for those who come all at once.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart must not wait for what is left of the connections before it.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(CONNECTIONS_WAITING_MAX)
+/// Waits until load balancers have seen that the node is not ready, and look away.
+async fn linger(delay: Duration) {
+    if !delay.is_zero() {
+        tracing::info!(?delay, "not ready any more, and still serving for a while");
+        tokio::time::sleep(delay).await;
+    }
 }
 
 fn secret(config: &Config) -> Result<Secret, StartError> {

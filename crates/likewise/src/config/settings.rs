@@ -93,6 +93,56 @@ pub struct Settings {
     #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<u32>,
 
+    /// File with the certificate to speak TLS with, and those that lead to its authority, as PEM; read again on
+    /// SIGHUP and when it changed
+    #[arg(long, env = "LIKEWISE_TLS_CERTIFICATE_FILE", value_name = "FILE")]
+    pub tls_certificate_file: Option<PathBuf>,
+
+    /// File with the key of that certificate, as PEM
+    #[arg(long, env = "LIKEWISE_TLS_KEY_FILE", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
+
+    /// Origins whose pages may use this node in a browser, such as https://shop.example, or * for all; may be given
+    /// more than once
+    #[arg(long, env = "LIKEWISE_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Option<Vec<String>>,
+
+    /// Requests a second that this node answers to one client address (an IPv6 /64 counts as one); more are answered
+    /// 429. A bulk request counts as one
+    #[arg(long, env = "LIKEWISE_RATE_LIMIT", value_name = "COUNT")]
+    pub rate_limit: Option<u32>,
+
+    /// Requests that a client may send at once; as many as rate-limit unless given
+    #[arg(long, env = "LIKEWISE_RATE_LIMIT_BURST", value_name = "COUNT")]
+    pub rate_limit_burst: Option<u32>,
+
+    /// Addresses or networks of proxies, such as 10.0.0.0/8, whose word on the client's address (X-Forwarded-For) is
+    /// believed, for rate limits and the access log; may be given more than once
+    #[arg(long, env = "LIKEWISE_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
+
+    /// Log each request, with its path and the client's address: posts and users are in the path
+    #[arg(
+        long,
+        env = "LIKEWISE_ACCESS_LOG",
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub access_log: Option<bool>,
+
+    /// Close a client's connection once it is so old, after the answer under way, such as 10m: so that clients which
+    /// keep connections find nodes that were added
+    #[arg(long, env = "LIKEWISE_CONNECTION_AGE_MAX", value_name = "TIME")]
+    pub connection_age_max: Option<String>,
+
+    /// How long to say "not ready" and still take new connections once told to stop, for load balancers that look
+    /// away late
+    #[arg(long, env = "LIKEWISE_DRAIN_DELAY", value_name = "TIME")]
+    pub drain_delay: Option<String>,
+
     /// Logs for people (human) or for programs (json)
     #[arg(long, env = "LIKEWISE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -122,6 +172,15 @@ impl Settings {
             voters: None,
             consistency: Some(Consistency::Local.as_str().to_owned()),
             connections_max: Some(10_000),
+            tls_certificate_file: None,
+            tls_key_file: None,
+            cors_origins: None,
+            rate_limit: None,
+            rate_limit_burst: None,
+            trusted_proxies: None,
+            access_log: Some(false),
+            connection_age_max: None,
+            drain_delay: Some("0s".to_owned()),
             log_format: Some("human".to_owned()),
             log: Some("info".to_owned()),
         }

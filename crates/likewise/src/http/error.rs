@@ -73,6 +73,10 @@ pub(crate) enum ApiError {
     UriTooLong(usize),
     /// The body is said to be something else than JSON.
     MediaType(String),
+    /// The client has sent more requests than it may.
+    RateLimited {
+        seconds: u32,
+    },
     /// There are too many requests, bulk requests or connections.
     TooMany {
         what: &'static str,
@@ -117,6 +121,7 @@ impl ApiError {
             Self::JsonTooLarge | Self::BulkTooLarge => &problem::BODY_TOO_LARGE,
             Self::UriTooLong(_) => &problem::URI_TOO_LONG,
             Self::MediaType(_) => &problem::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited { .. } => &problem::RATE_LIMITED,
             Self::TooMany { .. } | Self::Write(WriteError::Overloaded) => &problem::OVERLOADED,
             Self::Write(WriteError::ReadOnly { .. }) => &problem::READ_ONLY,
             Self::Write(WriteError::ShuttingDown) => &problem::SHUTTING_DOWN,
@@ -153,7 +158,10 @@ impl ApiError {
     }
 
     fn seconds_to_retry(&self) -> Option<u32> {
-        self.problem().retry_after
+        match self {
+            Self::RateLimited { seconds } => Some(*seconds),
+            _ => self.problem().retry_after,
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -274,6 +282,10 @@ impl fmt::Display for ApiError {
             Self::MediaType(value) => write!(
                 f,
                 "header Content-Type is {value:?}: send JSON and say so with application/json"
+            ),
+            Self::RateLimited { seconds } => write!(
+                f,
+                "the client has sent more requests than it may: wait {seconds} s, and send no faster than the header RateLimit-Policy says"
             ),
             Self::TooMany { what, max } => write!(
                 f,

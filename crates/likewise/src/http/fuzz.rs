@@ -1,9 +1,10 @@
 //! Doors for the fuzz targets: see [`crate::fuzz`].
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Uri;
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use likewise_journal::disk::memory::MemoryDisk;
 use likewise_replica::member::{NodeId, Peer};
 use likewise_replica::quorum::Voting;
@@ -12,10 +13,13 @@ use likewise_state::state::{Keys, State};
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
+use crate::config::edge::network;
 use crate::consistency::Consistency;
+use crate::http::client_address::TrustedProxies;
 use crate::http::limits::{LINE_BYTES_MAX, ServeLimits};
 use crate::http::lines::{Lines, WriteLine};
 use crate::http::parameters::{self, Parameters};
+use crate::http::tls::certificates_of;
 use crate::http::{Api, build, connections, router};
 use crate::node::{Node, NodeThread};
 
@@ -48,7 +52,8 @@ impl Service {
     pub async fn answer(&self, requests: &[u8]) -> Vec<u8> {
         let mut stream = tokio::io::join(requests, Vec::new());
         let (_stop, stopped) = watch::channel(());
-        connections::speak(&mut stream, self.router.clone(), self.api.clone(), stopped).await;
+        let peer = Ipv4Addr::LOCALHOST.into();
+        connections::speak(&mut stream, peer, self.router.clone(), self.api.clone(), stopped).await;
         stream.into_inner().1
     }
 
@@ -108,6 +113,35 @@ pub fn bulk_lines<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<(u64, Optio
     }
     found.extend(lines.last().map(|line| (line.number, line.bytes.map(<[u8]>::to_vec))));
     found
+}
+
+/// Where a request comes from, whose connection is from `peer`, where these networks are trusted and these lists
+/// are its headers X-Forwarded-For. A network that is none is left out.
+#[must_use]
+pub fn client_address(peer: IpAddr, networks: &[&str], lists: &[&[u8]]) -> IpAddr {
+    let trusted = networks.iter().filter_map(|text| network(text)).collect();
+    let mut headers = HeaderMap::new();
+    for list in lists {
+        if let Ok(value) = HeaderValue::from_bytes(list) {
+            headers.append("x-forwarded-for", value);
+        }
+    }
+    TrustedProxies(trusted).client(peer, &headers).0
+}
+
+/// Whether a network, as settings name it, holds an address; `None` where it is no network.
+#[must_use]
+pub fn network_holds(text: &str, address: IpAddr) -> Option<bool> {
+    network(text).map(|network| network.contains(&address))
+}
+
+/// How many certificates a text has.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn certificates(text: &[u8]) -> Result<usize, String> {
+    let found: Result<Vec<_>, _> = certificates_of(text).collect();
+    found.map(|found| found.len()).map_err(|error| error.to_string())
 }
 
 /// What a path and a query say.

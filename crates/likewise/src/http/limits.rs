@@ -71,6 +71,9 @@ pub(crate) const LEFTOVER_BYTES_MAX: u64 = 256 << 10;
 /// How long reading them may take.
 pub(crate) const LEFTOVER_TIME: Duration = Duration::from_millis(500);
 
+/// How long a client may take to agree on TLS. It is then closed without a word.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
 /// Posts in one query. More are answered 400.
 pub(crate) const QUERY_POSTS_MAX: usize = 1_000;
 
@@ -107,6 +110,8 @@ pub struct ServeLimits {
     pub requests_max: usize,
     /// Bulk requests at once. One more is answered 503.
     pub bulk_requests_max: usize,
+    /// How long a client may take to agree on TLS. It is then closed without a word.
+    pub handshake_time: Duration,
     /// How long a connection may take to send the head of a request, counted from the end of the request
     /// before it: so it is also how long a connection may idle. It is then closed without an answer.
     pub head_time: Duration,
@@ -126,6 +131,7 @@ impl Default for ServeLimits {
             connections_max: CONNECTIONS_MAX,
             requests_max: REQUESTS_MAX,
             bulk_requests_max: BULK_REQUESTS_MAX,
+            handshake_time: HANDSHAKE_TIME,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             bulk_pace_time: Duration::from_secs(30),

@@ -3,7 +3,8 @@
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`], [`query`],
 //! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
-//! [`connections`] around all, and [`openapi`] describes them.
+//! [`connections`] around all, and [`openapi`] describes them. [`edge`] is what stands in between where it was asked
+//! for: [`tls`], [`client_address`], [`rates`], [`cors`], [`access_log`].
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
 //! state that the node shares.
@@ -12,22 +13,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 use likewise_replica::write::{Outcome, Writes};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tower::Layer;
 
 use crate::cluster::Cluster;
 use crate::consistency::Consistency;
+use crate::http::edge::{Edge, surround};
 use crate::http::error::ApiError;
 use crate::http::limits::{EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
-use crate::http::observe::{Observe, Shedding};
+use crate::http::observe::Shedding;
 use crate::metrics::Metrics;
 use crate::node::Node;
 
@@ -71,7 +71,19 @@ mod leftover;
 
 mod observe;
 
-mod connections;
+mod client_address;
+
+mod rates;
+
+mod cors;
+
+mod access_log;
+
+pub mod tls;
+
+pub(crate) mod edge;
+
+pub(crate) mod connections;
 
 mod openapi;
 
@@ -84,12 +96,20 @@ pub use openapi::openapi_json;
 pub struct Routes {
     cluster: Cluster,
     consistency: Consistency,
+    edge: Edge,
 }
 
 /// The routes of a node of `cluster`; `consistency` is what a request gets that asks for nothing.
 #[must_use]
-pub const fn router(cluster: Cluster, consistency: Consistency) -> Routes {
-    Routes { cluster, consistency }
+pub fn router(cluster: Cluster, consistency: Consistency) -> Routes {
+    Routes { cluster, consistency, edge: Edge::default() }
+}
+
+impl Routes {
+    /// The same routes, with this between them and the network.
+    pub(crate) fn behind(self, edge: Edge) -> Self {
+        Self { edge, ..self }
+    }
 }
 
 /// Serves `routes` on `listener` until `shutdown` is ready, then finishes the requests in flight, within
@@ -107,13 +127,14 @@ pub async fn serve(
 
 /// What all routes share. Cheap to clone.
 #[derive(Clone)]
-struct Api(Arc<Shared>);
+pub(crate) struct Api(Arc<Shared>);
 
-struct Shared {
+pub(crate) struct Shared {
     node: Node,
     cluster: Cluster,
     /// What a request gets that asks for nothing.
     consistency: Consistency,
+    edge: Edge,
     limits: ServeLimits,
     metrics: Metrics,
     node_header: HeaderValue,
@@ -133,7 +154,7 @@ impl std::ops::Deref for Api {
 
 impl Api {
     fn new(routes: Routes, limits: ServeLimits) -> Self {
-        let Routes { cluster, consistency } = routes;
+        let Routes { cluster, consistency, edge } = routes;
         let node = cluster.node().clone();
         // A header holds less than a name may.
         let name = utf8_percent_encode(node.name(), CONTROLS).to_string();
@@ -147,6 +168,7 @@ impl Api {
             node,
             cluster,
             consistency,
+            edge,
             limits,
         }))
     }
@@ -189,7 +211,7 @@ fn build(api: &Api) -> Router {
     use Shedding::{AlwaysServed, Sheds};
     let route = |template, shedding, methods: MethodRouter<Api>| {
         let methods = methods.fallback(method_not_allowed);
-        (template, methods.layer(Observe::new(api, template, shedding)))
+        (template, surround(api, template, shedding, methods))
     };
     let routes = [
         route(
@@ -220,16 +242,15 @@ fn build(api: &Api) -> Router {
     let router = routes
         .into_iter()
         .fold(Router::new(), |router, (template, methods)| router.route(template, methods));
-    let unknown = tower::service_fn(async |request: Request| Ok(not_found(request.uri())));
-    let unknown = Observe::new(api, "unknown", Sheds).layer(unknown);
-    router.fallback_service(unknown).with_state(api.clone())
+    let unknown = surround(api, "unknown", Sheds, any(not_found));
+    router.fallback_service(unknown.with_state(api.clone())).with_state(api.clone())
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     ApiError::MethodNotAllowed { method, path: uri.path().to_owned() }
 }
 
-fn not_found(uri: &Uri) -> Response {
+async fn not_found(uri: Uri) -> Response {
     // A path may be long, and whoever sent it knows it.
     ApiError::NotFound(uri.path().chars().take(200).collect()).into_response()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use axum::response::Response;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
@@ -77,6 +77,20 @@ static JSON: LazyLock<String> = LazyLock::new(|| {
 #[must_use]
 pub fn openapi_json() -> &'static str {
     &JSON
+}
+
+/// The methods of the route with this template; none of one that is not described.
+pub(crate) fn methods(template: &str) -> Vec<Method> {
+    let document = Document::openapi();
+    let Some(item) = document.paths.paths.get(template) else { return Vec::new() };
+    let operations = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::DELETE, &item.delete),
+    ];
+    let taken = operations.into_iter().filter(|(_, operation)| operation.is_some());
+    taken.map(|(method, _)| method).collect()
 }
 
 /// Describes all routes, as OpenAPI 3.1.

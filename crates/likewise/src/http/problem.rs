@@ -61,6 +61,8 @@ problems! {
         "Path and query together have at most 8 KiB.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body is not said to be JSON", None,
         "Send the body with the header Content-Type: application/json.";
+    RATE_LIMITED = "rate-limited", TOO_MANY_REQUESTS, "The client sends too many requests", Some(1),
+        "The client has sent more requests than this node answers to one client, and nothing was done about this one. Try again after the seconds in Retry-After. The header RateLimit-Policy says how many requests (q) fit in how many seconds (w), RateLimit how many are left (r). Many likes in one bulk request count as one request.";
     OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, "The node is overloaded", Some(1),
         "The node has as much work as it can bear and has done nothing about this request. Try again after the seconds in Retry-After, or at another node.";
     READ_ONLY = "read-only", SERVICE_UNAVAILABLE, "The node can't write", Some(5),

@@ -9,6 +9,7 @@ use likewise_state::codec::DecodeError;
 
 use crate::cluster::key_file::KeyFileError;
 use crate::config::error::ConfigError;
+use crate::http::tls::TlsError;
 
 /// Why a node could not start or could not end well.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub enum StartError {
     },
     /// The cluster's secret is not in order.
     KeyFile(KeyFileError),
+    /// There is no certificate to serve with.
+    Tls(TlsError),
     /// The system takes no handler for the signal that has files read again.
     Signal(std::io::Error),
     /// The system gives no random bytes.
@@ -87,6 +90,7 @@ impl fmt::Display for StartError {
                  can't reach that; set advertise to an address that it reaches"
             ),
             Self::KeyFile(source) => source.fmt(f),
+            Self::Tls(source) => source.fmt(f),
             Self::Signal(source) => write!(
                 f,
                 "the system takes no handler for SIGHUP: {source}; start the node as an ordinary process"
@@ -111,6 +115,7 @@ impl std::error::Error for StartError {
             Self::Advertise { source, .. } => Some(source),
             Self::AdvertiseAny { .. } | Self::AdvertiseNear { .. } => None,
             Self::KeyFile(source) => source.source(),
+            Self::Tls(source) => source.source(),
             Self::Signal(source) => Some(source),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),

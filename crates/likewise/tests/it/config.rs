@@ -212,7 +212,7 @@ fn help_shows_every_setting_with_its_real_default_and_variable() {
     let help = String::from_utf8(output.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let defaults = Settings::defaults().table();
-    assert_eq!(defaults.len(), 11, "every setting that has a default");
+    assert_eq!(defaults.len(), 13, "every setting that has a default");
     for (name, value) in defaults {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let variable = name.to_uppercase().replace('-', "_");
