@@ -73,6 +73,10 @@ pub struct NodeArgs {
     /// Where the node is
     #[arg(long, env = "LIKEWISE_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
+    /// File with the certificates, as PEM, of who may have signed the certificate of an https:// node; the
+    /// authorities of the web unless given
+    #[arg(long, env = "LIKEWISE_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What is to stand behind an answer.

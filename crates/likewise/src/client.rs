@@ -1,4 +1,6 @@
-//! The node as the command line sees it: requests over plain HTTP, errors in the node's own words.
+//! The node as the command line sees it: requests over HTTP or HTTPS, errors in the node's own words.
+//!
+//! [`trust`] says whose certificates are believed.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,6 +10,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
+
+use crate::args::NodeArgs;
+use crate::client::trust::Trust;
+
+pub(crate) mod trust;
 
 /// Longest wait for a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -87,16 +94,26 @@ impl Client {
     /// A client of the node at `url`. Connects with the first request.
     ///
     /// # Errors
-    /// Where the URL is not of the form `http://host:port`.
+    /// Where the URL is not of the form `http://host:port` or `https://host:port`.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::trusting(url, &Trust::Web)
+    }
+
+    /// A client of the node that the command line names.
+    ///
+    /// # Errors
+    /// Where the URL is none of a node, or the file of certificates can't be read.
+    pub fn of(node: &NodeArgs) -> Result<Self, ClientError> {
+        Self::trusting(&node.url, &Trust::of(node))
+    }
+
+    pub(crate) fn trusting(url: &str, trust: &Trust) -> Result<Self, ClientError> {
         let wrong = |remedy| Err(ClientError::Url { url: url.to_owned(), remedy });
-        if url.starts_with("https://") {
-            return wrong("this program speaks plain http only; use the node's http:// address");
-        }
-        let Some(authority) = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'))
-        else {
-            return wrong("begin it with http://, for example http://127.0.0.1:8080");
+        let parts = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+        let Some((scheme, authority)) = parts else {
+            return wrong("begin it with http:// or https://, for example http://127.0.0.1:8080");
         };
+        let authority = authority.trim_end_matches('/');
         if authority.is_empty() || authority.contains(['?', '#', '@', ' ']) {
             return wrong("use a host and a port, for example http://127.0.0.1:8080");
         }
@@ -104,11 +121,12 @@ impl Client {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            .tls_config(trust.tls_config()?)
             .timeout_connect(Some(CONNECT_TIME))
             .timeout_recv_response(Some(ANSWER_TIME))
             .build()
             .into();
-        Ok(Self { agent, base: format!("http://{authority}") })
+        Ok(Self { agent, base: format!("{scheme}://{authority}") })
     }
 
     /// The URL of the node.
@@ -194,7 +212,7 @@ impl Client {
             .map_err(|_| ClientError::Answer { url: self.base.clone(), answer: text })
     }
 
-    /// Sends a request again for as long as the node answers 503 with a time to wait. To repeat any of
+    /// Sends a request again for as long as the node answers 503, or 429, with a time to wait. To repeat any of
     /// our requests is safe, but where voters are missing the node has waited long enough already, and what it
     /// says of them is what somebody has to read.
     fn patiently(
@@ -209,8 +227,10 @@ impl Client {
             let seconds: Option<u64> = header.and_then(|text| text.to_str().ok()?.parse().ok());
             match seconds {
                 Some(seconds)
-                    if response.status() == StatusCode::SERVICE_UNAVAILABLE
-                        && attempts < PATIENCE
+                    if matches!(
+                        response.status(),
+                        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+                    ) && attempts < PATIENCE
                         && !self.is_without_majority(&mut response)? =>
                 {
                     std::thread::sleep(Duration::from_secs(seconds.min(5)));
@@ -280,10 +300,16 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url { url, remedy } => write!(f, "the URL {url:?} is no node's: {remedy}"),
-            Self::Unreachable { url, source } => write!(
-                f,
-                "can't reach a node at {url}: {source}; start one with `likewise serve`, or say where it is with --url"
-            ),
+            Self::Unreachable { url, source } => {
+                write!(
+                    f,
+                    "can't reach a node at {url}: {source}; start one with `likewise serve`, or say where it is with --url"
+                )?;
+                match url.starts_with("https://") {
+                    true => write!(f, ", and who has signed its certificate with --ca-file"),
+                    false => Ok(()),
+                }
+            }
             Self::Refused { status, detail } => write!(f, "{detail} (status {})", status.as_u16()),
             Self::Answer { url, answer } => {
                 let shown: String = answer.chars().take(200).collect();
@@ -320,10 +346,12 @@ mod tests {
 
     #[test]
     fn urls_that_no_node_can_have_say_what_to_write() {
-        for url in ["https://a", "127.0.0.1:8080", "http://", "http://a b", "http://u@h"] {
+        for url in ["ftp://a", "127.0.0.1:8080", "http://", "https://", "http://a b", "http://u@h"]
+        {
             assert_eq!(Client::new(url).err().map(|error| error.exit_code()), Some(2), "{url}");
         }
         assert_eq!(Client::new("http://[::1]:80/").unwrap().url(), "http://[::1]:80");
+        assert_eq!(Client::new("https://a:80").unwrap().url(), "https://a:80");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) struct Imported {
 /// # Errors
 /// Where the file can't be read, the node can't be reached or refuses, or lines were rejected.
 pub fn import(args: &ImportArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     let name = args.file.display();
     let (input, bytes): (Box<dyn Read>, Option<u64>) = if is_dash(&args.file) {
         (Box::new(io::stdin()), None)
@@ -152,7 +152,7 @@ impl Imported {
 /// # Errors
 /// Where the node can't be reached or breaks off, or the file can't be written.
 pub fn export(args: &ExportArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     let mut input = client.stream("/v1/export")?;
     let bar = progress(None);
     if is_dash(&args.file) {

@@ -10,7 +10,7 @@ const HEADINGS: [&str; 8] =
 
 /// `likewise members`
 pub(super) fn show(args: &MembersArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     let answer = client.get("/v1/cluster")?;
     if args.json {
         return super::print(format!("{answer}\n"));
@@ -83,7 +83,7 @@ fn table(rows: &[[String; 8]]) -> String {
 
 /// `likewise leave`
 pub(super) fn leave(args: &LeaveArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     let answer = client.post("/v1/cluster/leave", "application/json", b"")?;
     let name = answer["leaving"].as_str().unwrap_or("?").to_owned();
     super::print(format!("{name} is leaving: it hands over what its peers lack, and stops\n"))
@@ -91,7 +91,7 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), ClientError> {
 
 /// `likewise forget`
 pub(super) fn forget(args: &ForgetArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     client.delete(&format!("/v1/cluster/members/{}", encoded(&args.name)))?;
     super::print(format!("{} is forgotten by all members\n", args.name))
 }

@@ -38,7 +38,11 @@ enum Work {
 /// # Errors
 /// Where the node can't be reached or refuses.
 pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
+    if client.url().starts_with("https://") {
+        let remedy = "the load is sent without TLS: measure a node's http:// address";
+        return Err(ClientError::Url { url: client.url().to_owned(), remedy });
+    }
     client.once("/livez")?;
     let address = resolve(&client)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
