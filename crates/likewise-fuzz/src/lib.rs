@@ -9,7 +9,7 @@
 //! - `cargo +nightly fuzz run TARGET`, guided by coverage: see `fuzz/README.md`.
 //!
 //! One file a family of decoders: [`state`], [`replica`], [`votes`], [`gossip`], [`stream`], [`journal`], [`http`],
-//! [`client`], [`settings`].
+//! [`client`], [`edge`], [`settings`].
 
 pub mod state;
 
@@ -26,6 +26,8 @@ pub mod journal;
 pub mod http;
 
 pub mod client;
+
+pub mod edge;
 
 pub mod settings;
 
@@ -91,6 +93,8 @@ pub const TARGETS: &[Target] = &[
     client::IMPORT_LINES,
     client::ANSWERS,
     client::LOAD_ANSWER,
+    edge::CLIENT_ADDRESS,
+    edge::CERTIFICATES,
     settings::SETTINGS_FILE,
     settings::KEY_FILE,
     settings::PEERS_FILE,
