@@ -8,6 +8,8 @@ mod api;
 
 mod http_limits;
 
+mod edge;
+
 mod config;
 
 mod cli;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
@@ -12,6 +13,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Process {
     child: Child,
     pub(crate) url: String,
+    log: mpsc::Receiver<String>,
 }
 
 impl Process {
@@ -29,13 +31,36 @@ impl Process {
             .map(|line| line.expect("logs are text"))
             .find_map(|line| line.trim().strip_prefix("serving").map(|url| url.trim().to_owned()))
             .expect("a node says where it serves before it ends");
+        let (logged, log) = mpsc::channel();
         // The pipe must not fill up, and its end must not be closed either.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| drop(logged.send(line)))
+        });
+        Self { child, url, log }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits for a line of its log that holds this text.
+    pub(crate) fn logs(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(_) => {}
+                Err(error) => panic!("{text:?} is never logged: {error}"),
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let signal = format!("-{name}");
+        let kill = Command::new("kill").args([&signal, &self.child.id().to_string()]).status();
+        assert!(kill.expect("kill is part of every system").success());
     }
 
     /// kill -9, and wait until the process is gone.
@@ -46,8 +71,7 @@ impl Process {
 
     /// SIGTERM, and wait for the exit code.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(kill.expect("kill is part of every system").success());
+        self.signal("TERM");
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.child.try_wait().expect("it was started here") {
