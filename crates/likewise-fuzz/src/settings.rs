@@ -63,8 +63,13 @@ fn settings_seeds() -> Vec<Vec<u8>> {
                    cluster-key-file = \"\"\"k\"\"\"\ninsecure = true\n";
     let of_voters = "name = 'a'\nvoters = ['a', \"b\", 'c']\ncluster = '127.0.0.1:0'\n\
                      consistency = 'linearizable'\n";
+    let of_the_edge = "tls-certificate-file = 'c'\ntls-key-file = \"k\"\ncors-origins = ['https://a.b:8', '*']\n\
+                       rate-limit = 5\nrate-limit-burst = 9\ntrusted-proxies = ['10.0.0.0/8', '::1']\n\
+                       access-log = true\nconnection-age-max = '10m'\ndrain-delay = '1s 5ms'\n";
     let wrong = "\u{e9} = 1\n[name]\na.b = {c = [[1, 2.5], 1979-05-27T07:32:00Z]}\n";
-    [alone, of_many, of_voters, wrong, ""].map(|text| text.as_bytes().to_vec()).to_vec()
+    [alone, of_many, of_voters, of_the_edge, wrong, ""]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec()
 }
 
 /// A key file: nothing that may be a secret is ever shown.

@@ -13,9 +13,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
 /// Longest wait for one answer. A node that needs longer ends the measurement with an error.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -72,6 +74,33 @@ pub async fn run<T: Talk>(
         stream.set_nodelay(true)?;
         connected.push((stream, talk));
     }
+    drive(connected, time).await
+}
+
+/// The same under TLS, with a node whose certificate has this name. Handshakes are not measured.
+///
+/// # Errors
+/// As for [`run`], and where the certificate is not believed.
+pub async fn run_under_tls<T: Talk>(
+    address: SocketAddr,
+    tls: &TlsConnector,
+    name: &ServerName<'static>,
+    talks: Vec<T>,
+    time: Duration,
+) -> io::Result<Measured> {
+    let mut connected = Vec::with_capacity(talks.len());
+    for talk in talks {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        connected.push((tls.connect(name.clone(), stream).await?, talk));
+    }
+    drive(connected, time).await
+}
+
+async fn drive<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, T: Talk>(
+    connected: Vec<(S, T)>,
+    time: Duration,
+) -> io::Result<Measured> {
     let started = Instant::now();
     let mut connections = JoinSet::new();
     for (stream, talk) in connected {
@@ -86,7 +115,7 @@ pub async fn run<T: Talk>(
 }
 
 async fn converse(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut talk: impl Talk,
     end: Instant,
 ) -> io::Result<Histogram<u64>> {
@@ -103,7 +132,7 @@ async fn converse(
 }
 
 async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     talk: &mut impl Talk,
     request: &[u8],
     received: &mut Vec<u8>,

@@ -105,8 +105,8 @@ struct ShedLabels {
 }
 
 impl Metrics {
-    /// Figures of a server of a node of `cluster`, all at zero.
-    pub(crate) fn new(cluster: Cluster) -> Self {
+    /// Figures of a server of a node of `cluster`, all at zero; `stale` counts files that can't be read again.
+    pub(crate) fn new(cluster: Cluster, stale: Gauge) -> Self {
         let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let operations = Family::<OperationLabels, Counter>::default();
         let known =
@@ -131,6 +131,11 @@ impl Metrics {
             drop(metrics.shed.get_or_create(&at.labels()));
         }
         metrics.register();
+        metrics.registry.register(
+            "files_stale",
+            "Certificates, keys and the like whose files have changed to what can't be used: the old are in force",
+            stale,
+        );
         metrics.registry.register_collector(Box::new(NodeCollector(cluster)));
         metrics
     }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -52,6 +53,7 @@ impl<T> Reloaded<T> {
 pub(crate) struct Reloader {
     watched: Vec<Watched>,
     hangup: Signal,
+    stale: Gauge,
 }
 
 impl Reloader {
@@ -60,7 +62,8 @@ impl Reloader {
     /// # Errors
     /// Where the system takes no handler.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { watched: Vec::new(), hangup: signal(SignalKind::hangup())? })
+        let hangup = signal(SignalKind::hangup())?;
+        Ok(Self { watched: Vec::new(), hangup, stale: Gauge::default() })
     }
 
     /// Loads something from files, now and whenever one of them changes; `what` is for logs, as in "the tokens".
@@ -83,13 +86,19 @@ impl Reloader {
             *slot.write() = Arc::new(loaded);
             Ok(())
         });
-        self.watched.push(Watched { what, files, seen: marks.clone(), loaded: marks, load });
+        let seen = marks.clone();
+        self.watched.push(Watched { what, files, seen, loaded: marks, load, is_stale: false });
         Ok(reloaded)
+    }
+
+    /// How many things could not be loaded when their files changed last, so that the old ones are in force.
+    pub(crate) fn stale(&self) -> Gauge {
+        self.stale.clone()
     }
 
     /// Keeps everything up to date; never ends by itself.
     pub(crate) async fn run(self) {
-        let Self { mut watched, mut hangup } = self;
+        let Self { mut watched, mut hangup, stale } = self;
         let mut ticks = interval(LOOK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -103,11 +112,10 @@ impl Reloader {
                     "SIGHUP: reading certificates and keys again"
                 );
             }
+            let stale = stale.clone();
             // A file may be on a disk that takes its time.
             let looked = tokio::task::spawn_blocking(move || {
-                for it in &mut watched {
-                    it.look(asked);
-                }
+                look(&mut watched, asked, &stale);
                 watched
             });
             watched =
@@ -128,6 +136,15 @@ struct Watched {
     /// As they looked before they were last loaded, whether that went well or not.
     loaded: Vec<Mark>,
     load: Box<dyn Fn() -> Result<(), String> + Send>,
+    /// Whether that failed the last time.
+    is_stale: bool,
+}
+
+fn look(watched: &mut [Watched], asked: bool, stale: &Gauge) {
+    for it in &mut *watched {
+        it.look(asked);
+    }
+    stale.set(watched.iter().filter(|it| it.is_stale).count() as i64);
 }
 
 impl Watched {
@@ -141,7 +158,9 @@ impl Watched {
         }
         self.loaded = marks;
         let what = self.what;
-        match (self.load)() {
+        let result = (self.load)();
+        self.is_stale = result.is_err();
+        match result {
             Ok(()) => {
                 tracing::info!(what, files = ?self.files, "read again: the new one is in force")
             }

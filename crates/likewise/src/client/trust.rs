@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::args::NodeArgs;
@@ -47,6 +49,32 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// The same for connections that the client does not make itself: those of a load.
+    ///
+    /// # Errors
+    /// Where the file can't be read or holds no certificate.
+    ///
+    /// # Panics
+    /// Where everybody is to be believed, which no load asks for.
+    pub(crate) fn client_config(&self) -> Result<ClientConfig, ClientError> {
+        let mut store = RootCertStore::empty();
+        match self {
+            Self::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Self::File(file) => {
+                let certificates = roots(file)?;
+                let certificates = certificates.iter().map(|it| CertificateDer::from(it.der()));
+                store.add_parsable_certificates(certificates.map(CertificateDer::into_owned));
+            }
+            Self::Everybody => unreachable!("a load is sent to whom it is meant for"),
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions();
+        let builder = builder.expect("ring has all that they take");
+        Ok(builder.with_root_certificates(store).with_no_client_auth())
+    }
+}
+
 fn roots(file: &Path) -> Result<Vec<Certificate<'static>>, ClientError> {
     let failed =
         || ClientError::file(format!("read the certificates of --ca-file {}", file.display()));
@@ -62,14 +90,19 @@ fn roots(file: &Path) -> Result<Vec<Certificate<'static>>, ClientError> {
 
 /// Whether a URL is of this very machine.
 pub(crate) fn is_near(url: &str) -> bool {
+    let host = host(url);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The host of a URL, without port and brackets.
+pub(crate) fn host(url: &str) -> &str {
     let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
     let authority = authority.trim_end_matches('/');
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => host,
         _ => authority,
     };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
 
 use crate::config::edge::EdgeConfig;
@@ -32,6 +33,8 @@ pub(crate) struct Edge {
     pub(crate) access_log: bool,
     /// How old a connection may become.
     pub(crate) connection_age_max: Option<Duration>,
+    /// How many files changed to something that can't be used.
+    pub(crate) stale: Gauge,
 }
 
 impl Edge {
@@ -53,6 +56,7 @@ impl Edge {
             proxies: needs_address.then(proxies),
             access_log: config.access_log,
             connection_age_max: config.connection_age_max,
+            stale: reloader.stale(),
         })
     }
 }

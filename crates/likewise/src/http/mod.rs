@@ -164,7 +164,7 @@ impl Api {
             bulk_requests: Semaphore::new(limits.bulk_requests_max),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
-            metrics: Metrics::new(cluster.clone()),
+            metrics: Metrics::new(cluster.clone(), edge.stale.clone()),
             node,
             cluster,
             consistency,

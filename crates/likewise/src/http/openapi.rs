@@ -22,7 +22,8 @@ use crate::http::{
         description = "Counts likes, each exactly once, on any number of nodes without a leader. \
             Every answer names its node in the header Likewise-Node. Every error is a problem (RFC 9457) \
             whose type is stable; only a request that is no HTTP, or whose head is over 16 KiB or 100 headers, \
-            gets a bare 400 or 431.",
+            gets a bare 400 or 431. Where a node limits how much a client may send, all answers but those for \
+            operators carry RateLimit-Policy and RateLimit, and more than that is answered 429 with Retry-After.",
     ),
     servers((url = "/")),
     tags(

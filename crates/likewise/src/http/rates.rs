@@ -39,8 +39,8 @@ static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy
 
 /// Who is counted as one client.
 ///
-/// An address, unless something further in knows better who asks: that puts its own key into the extensions of the
-/// request, and stands outside of [`limit`].
+/// An address, unless what stands outside of [`limit`] knows better who asks, and has put another key into the
+/// extensions of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ClientKey {
     /// Whoever sends from an IPv4 address.

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
 use super::http::{Http, request};
-use super::{Measured, run as run_load};
+use super::{Measured, run as run_load, run_under_tls};
 use crate::args::BenchArgs;
+use crate::client::trust::{Trust, host};
 use crate::client::{Client, ClientError};
 use crate::commands::print;
 
@@ -39,12 +43,8 @@ enum Work {
 /// Where the node can't be reached or refuses.
 pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
     let client = Client::of(&args.node)?;
-    if client.url().starts_with("https://") {
-        let remedy = "the load is sent without TLS: measure a node's http:// address";
-        return Err(ClientError::Url { url: client.url().to_owned(), remedy });
-    }
     client.once("/livez")?;
-    let address = resolve(&client)?;
+    let node = Node { address: resolve(&client)?, tls: secured(&client, &Trust::of(&args.node))? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ClientError::file("start the load"))?;
     let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -67,7 +67,7 @@ pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
             _ => args.connections,
         };
         let measured = runtime
-            .block_on(measure(address, &post, work, connections, args.seconds))
+            .block_on(measure(&node, &post, work, connections, args.seconds))
             .map_err(ClientError::file(format!("measure {name}")))?;
         print(row(name, &measured, each))?;
     }
@@ -81,8 +81,14 @@ fn row(name: &str, measured: &Measured, each: u64) -> String {
     format!("| {name} | {rate:.0} | {} | {} |\n", milliseconds(0.5), milliseconds(0.99))
 }
 
-async fn measure(
+/// The node that is measured.
+struct Node {
     address: SocketAddr,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+async fn measure(
+    node: &Node,
     post: &str,
     work: Work,
     connections: u32,
@@ -97,7 +103,25 @@ async fn measure(
         })
     };
     let talks = (0..connections).map(talk).collect();
-    run_load(address, talks, Duration::from_secs(seconds.into())).await
+    let time = Duration::from_secs(seconds.into());
+    match &node.tls {
+        None => run_load(node.address, talks, time).await,
+        Some((tls, name)) => run_under_tls(node.address, tls, name, talks, time).await,
+    }
+}
+
+/// What it takes to speak TLS, where the URL says so.
+fn secured(
+    client: &Client,
+    trust: &Trust,
+) -> Result<Option<(TlsConnector, ServerName<'static>)>, ClientError> {
+    if !client.url().starts_with("https://") {
+        return Ok(None);
+    }
+    let remedy = "use a host name or an IP address that a certificate can have";
+    let name = ServerName::try_from(host(client.url()).to_owned())
+        .map_err(|_| ClientError::Url { url: client.url().to_owned(), remedy })?;
+    Ok(Some((TlsConnector::from(Arc::new(trust.client_config()?)), name)))
 }
 
 impl Work {
@@ -134,11 +158,12 @@ impl Work {
 
 /// The address behind the client's URL.
 fn resolve(client: &Client) -> Result<SocketAddr, ClientError> {
-    let authority = client.url().trim_start_matches("http://");
+    let (scheme, authority) = client.url().split_once("://").unwrap_or(("http", client.url()));
     let authority = authority.split('/').next().unwrap_or_default();
+    let usual = if scheme == "https" { 443 } else { 80 };
     let with_port = match authority.rsplit_once(':') {
         Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
-        _ => format!("{authority}:80"),
+        _ => format!("{authority}:{usual}"),
     };
     let found = with_port
         .to_socket_addrs()

@@ -45,13 +45,21 @@ impl Process {
 
     /// Waits for a line of its log that holds this text.
     pub(crate) fn logs(&self, text: &str) -> String {
+        self.logs_until(text).pop().expect("the line that was waited for is the last")
+    }
+
+    /// The same, with all lines before it that nobody has asked for yet.
+    pub(crate) fn logs_until(&self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.log.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(_) => {}
+                Ok(line) => lines.push(line),
                 Err(error) => panic!("{text:?} is never logged: {error}"),
+            }
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return lines;
             }
         }
     }

@@ -83,17 +83,23 @@ impl Secure {
         Ok(secure)
     }
 
-    /// The head of the answer to a GET, and as much of the body as comes with it.
+    /// The whole answer to a GET, whose length is in its head.
     pub(super) fn get(&mut self, path: &str) -> io::Result<String> {
         self.0.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes())?;
         let mut text = String::new();
         let mut some = [0; 4_096];
-        while !text.contains("\r\n\r\n") {
+        while !is_whole(&text) {
             match self.0.read(&mut some)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                bytes => text += &String::from_utf8_lossy(&some[..bytes]),
+                bytes => text += std::str::from_utf8(&some[..bytes]).expect("it is ASCII"),
             }
         }
         Ok(text)
     }
+}
+
+fn is_whole(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() == length.expect("the answers of tests have one").parse::<usize>().unwrap()
 }

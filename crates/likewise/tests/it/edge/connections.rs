@@ -32,8 +32,10 @@ fn a_request_in_flight_is_answered_however_old_its_connection_is() {
     let mut client = served.client();
     client.send(b"POST /v1/likes HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n");
     assert_eq!(client.answer("POST").status, 100);
-    // Another of the same age has been closed: so this one is old too.
-    assert!(served.client().is_closed());
+    // Two others, one after the other, have become old: so this one is, whatever it may live longer.
+    for _ in 0..2 {
+        assert!(served.client().is_closed());
+    }
     client.send(&[b'\n'; 9]);
     let answer = client.answer("POST");
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));

@@ -43,12 +43,14 @@ fn a_signal_brings_the_new_certificate_and_ends_no_connection() {
     let line = node.logs("the old one stays in force");
     assert!(line.contains("tls.crt") && line.contains("BEGIN CERTIFICATE"), "{line}");
     assert!(Secure::connect(&node.url, &old).is_ok());
+    assert!(open.get("/metrics").unwrap().contains("likewise_files_stale 1\n"));
 
     new.write(folder.path());
     node.signal("HUP");
     node.logs("the new one is in force");
     assert!(Secure::connect(&node.url, &new).is_ok());
     assert!(Secure::connect(&node.url, &old).is_err());
+    assert!(open.get("/metrics").unwrap().contains("likewise_files_stale 0\n"));
     assert!(is_served(&mut open), "those that are open go on");
     assert!(node.terminate().success());
 }
