@@ -158,7 +158,8 @@ impl Work {
 
 /// The address behind the client's URL.
 fn resolve(client: &Client) -> Result<SocketAddr, ClientError> {
-    let (scheme, authority) = client.url().split_once("://").unwrap_or(("http", client.url()));
+    let (scheme, authority) =
+        client.url().split_once("://").unwrap_or_else(|| ("http", client.url()));
     let authority = authority.split('/').next().unwrap_or_default();
     let usual = if scheme == "https" { 443 } else { 80 };
     let with_port = match authority.rsplit_once(':') {

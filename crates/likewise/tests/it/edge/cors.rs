@@ -28,7 +28,7 @@ fn routes() -> Vec<(String, Vec<String>)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
         .map(|(template, item)| {
-            let path = template.replace('{', "").replace('}', "");
+            let path = template.replace(['{', '}'], "");
             let mut methods: Vec<String> =
                 item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
             methods.sort();
