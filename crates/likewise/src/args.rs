@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::access::right::Right;
 use crate::config::settings::Settings;
 
 const EXIT_CODES: &str = "\
@@ -49,6 +51,8 @@ pub enum Command {
     Forget(ForgetArgs),
     /// Make the secret of a cluster
     Keygen(KeygenArgs),
+    /// Make a token for clients: it goes to standard output, its line for the tokens file to standard error
+    Token(TokenArgs),
     /// Run a whole cluster on this machine, to look at; nothing of it is kept
     Demo(DemoArgs),
 }
@@ -77,6 +81,9 @@ pub struct NodeArgs {
     /// authorities of the web unless given
     #[arg(long, env = "LIKEWISE_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// File with the token to show, alone in it; without one the variable LIKEWISE_TOKEN may hold the token itself
+    #[arg(long, env = "LIKEWISE_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// What is to stand behind an answer.
@@ -250,6 +257,21 @@ pub struct ForgetArgs {
 pub struct KeygenArgs {
     /// The file to make, readable by its owner only; without it the secret goes to standard output
     pub file: Option<PathBuf>,
+}
+
+/// `likewise token`
+#[derive(Debug, clap::Args)]
+pub struct TokenArgs {
+    /// What it gives: read, write (includes read) or admin (includes both)
+    #[arg(value_parser = PossibleValuesParser::new(Right::ALL.map(Right::as_str)).map(named_right))]
+    pub right: Right,
+    /// What logs call whoever shows it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+fn named_right(name: String) -> Right {
+    Right::of_name(&name).expect("only the names of rights are possible")
 }
 
 /// `likewise demo`

@@ -8,6 +8,9 @@ use std::time::Duration;
 use likewise_journal::recovery::Recovery;
 use likewise_state::state::Totals;
 
+#[cfg(doc)]
+use crate::config::Config;
+
 /// The banner; printed by its `Display`.
 pub struct Banner<'a> {
     /// The name of the node.
@@ -24,6 +27,8 @@ pub struct Banner<'a> {
     pub recovery: Option<&'a Recovery>,
     /// What is known now.
     pub totals: Totals,
+    /// What whoever started the node should know, a sentence each: [`Config::warnings`] has them.
+    pub warnings: &'a [String],
     /// How long the start took.
     pub took: Duration,
 }
@@ -56,6 +61,9 @@ impl fmt::Display for Banner<'_> {
             (Some(folder), None) => writeln!(f, "  data     {}", folder.display())?,
             (None, _) => writeln!(f, "  data     in memory: likes are gone when the node stops")?,
         }
+        for warning in self.warnings {
+            writeln!(f, "  WARNING  {warning}")?;
+        }
         writeln!(f, "  try      curl -X PUT {url}/v1/posts/hello/likes/you")?;
         writeln!(f, "  ready in {} ms", self.took.as_millis())
     }
@@ -64,6 +72,9 @@ impl fmt::Display for Banner<'_> {
 impl Banner<'_> {
     /// The same as an event, for logs that a program reads.
     pub fn log(&self) {
+        for warning in self.warnings {
+            tracing::warn!("{warning}");
+        }
         tracing::info!(
             node = self.name,
             url = url(self.address, self.tls),

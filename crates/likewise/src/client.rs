@@ -12,7 +12,10 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::args::NodeArgs;
+use crate::client::token::{Token, TokenError};
 use crate::client::trust::Trust;
+
+pub mod token;
 
 pub(crate) mod trust;
 
@@ -36,6 +39,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct Client {
     agent: Agent,
     base: String,
+    token: Option<Token>,
 }
 
 /// Why a command did not do what was asked.
@@ -48,6 +52,8 @@ pub enum ClientError {
         /// What is wrong and what to write.
         remedy: &'static str,
     },
+    /// There is no token where there should be one.
+    Token(TokenError),
     /// Nobody answers, or not to the end.
     Unreachable {
         /// The node.
@@ -91,7 +97,16 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client of the node at `url`. Connects with the first request.
+    /// A client of the node that the command line names, with the token that it names, if any.
+    ///
+    /// # Errors
+    /// Where the URL is none of a node, or the file of certificates or the token can't be read.
+    pub fn of(node: &NodeArgs) -> Result<Self, ClientError> {
+        let token = Token::find(node.token_file.as_deref()).map_err(ClientError::Token)?;
+        Self::with(&node.url, &Trust::of(node), token)
+    }
+
+    /// A client of the node at `url`, without a token. Connects with the first request.
     ///
     /// # Errors
     /// Where the URL is not of the form `http://host:port` or `https://host:port`.
@@ -99,15 +114,12 @@ impl Client {
         Self::trusting(url, &Trust::Web)
     }
 
-    /// A client of the node that the command line names.
-    ///
-    /// # Errors
-    /// Where the URL is none of a node, or the file of certificates can't be read.
-    pub fn of(node: &NodeArgs) -> Result<Self, ClientError> {
-        Self::trusting(&node.url, &Trust::of(node))
+    /// The same, which believes the certificates of those that `trust` has.
+    pub(crate) fn trusting(url: &str, trust: &Trust) -> Result<Self, ClientError> {
+        Self::with(url, trust, None)
     }
 
-    pub(crate) fn trusting(url: &str, trust: &Trust) -> Result<Self, ClientError> {
+    fn with(url: &str, trust: &Trust, token: Option<Token>) -> Result<Self, ClientError> {
         let wrong = |remedy| Err(ClientError::Url { url: url.to_owned(), remedy });
         let parts = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
         let Some((scheme, authority)) = parts else {
@@ -118,21 +130,28 @@ impl Client {
             return wrong("use a host and a port, for example http://127.0.0.1:8080");
         }
         // A node is reached directly: a proxy that the environment names for the web is not meant.
-        let agent = Agent::config_builder()
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .tls_config(trust.tls_config()?)
             .timeout_connect(Some(CONNECT_TIME))
-            .timeout_recv_response(Some(ANSWER_TIME))
-            .build()
-            .into();
-        Ok(Self { agent, base: format!("{scheme}://{authority}") })
+            .timeout_recv_response(Some(ANSWER_TIME));
+        if let Some(token) = token.clone() {
+            config = config.middleware(token);
+        }
+        let agent = config.build().into();
+        Ok(Self { agent, base: format!("{scheme}://{authority}"), token })
     }
 
     /// The URL of the node.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.base
+    }
+
+    /// The lines of a request's head that show the token, for those who write requests themselves.
+    pub(crate) fn header_lines(&self) -> String {
+        self.token.as_ref().map_or_else(String::new, Token::header_line)
     }
 
     /// GET, answered by JSON.
@@ -284,7 +303,7 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted { cause, .. } => cause.exit_code(),
-            Self::Url { .. } => 2,
+            Self::Url { .. } | Self::Token(_) => 2,
             Self::Unreachable { .. } => 3,
             _ => 1,
         }
@@ -310,7 +329,16 @@ impl fmt::Display for ClientError {
                     false => Ok(()),
                 }
             }
-            Self::Refused { status, detail } => write!(f, "{detail} (status {})", status.as_u16()),
+            Self::Token(error) => error.fmt(f),
+            Self::Refused { status, detail } => {
+                write!(f, "{detail} (status {})", status.as_u16())?;
+                if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    f.write_str(
+                        "; name a file with a token by --token-file, or set LIKEWISE_TOKEN",
+                    )?;
+                }
+                Ok(())
+            }
             Self::Answer { url, answer } => {
                 let shown: String = answer.chars().take(200).collect();
                 write!(f, "{url} answers {shown:?}, as no Likewise node does: check --url")
@@ -333,6 +361,7 @@ impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreachable { source, .. } => Some(source),
+            Self::Token(error) => error.source(),
             Self::File { source, .. } => Some(source),
             Self::Interrupted { cause, .. } => Some(cause),
             _ => None,

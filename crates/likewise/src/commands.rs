@@ -12,6 +12,8 @@ use crate::{demo, load, transfer};
 
 mod keygen;
 
+mod token;
+
 pub(crate) mod members;
 
 /// Posts in one query; the node takes no more.
@@ -43,6 +45,7 @@ pub fn run(command: &Command) -> Result<(), ClientError> {
         Command::Leave(args) => members::leave(args),
         Command::Forget(args) => members::forget(args),
         Command::Keygen(args) => keygen::run(args),
+        Command::Token(args) => token::run(args),
         Command::Demo(args) => demo::run(args),
     }
 }
@@ -144,8 +147,9 @@ fn users(args: &UsersArgs) -> Result<(), ClientError> {
 }
 
 fn health(args: &HealthArgs) -> Result<(), ClientError> {
-    // Whoever answers at this very machine is the node, or has taken its port: its certificate, made out to the
-    // name that clients use, would tell nothing more. Nothing secret is sent.
+    // Without a token, so that a node's health is known where its token is not. Whoever answers at this very machine is
+    // the node, or has taken its port: its certificate, made out to the name that clients use, would tell nothing
+    // more.
     let trust = match Trust::of(&args.node) {
         Trust::Web if is_near(&args.node.url) => Trust::Everybody,
         trust => trust,

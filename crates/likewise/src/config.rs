@@ -11,6 +11,7 @@ use likewise_journal::limits::NODE_BYTES_MAX;
 use likewise_replica::quorum::voters::Voters;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::access::AccessSettings;
 use crate::config::edge::EdgeConfig;
 use crate::config::error::{ConfigError, invalid};
 use crate::config::settings::Settings;
@@ -20,6 +21,8 @@ use crate::http::ServeLimits;
 pub mod settings;
 
 pub mod error;
+
+mod access;
 
 pub mod edge;
 
@@ -57,6 +60,8 @@ pub struct Config {
     pub voters: Option<Voters>,
     /// What a request gets that asks for nothing.
     pub consistency: Consistency,
+    /// Where it is written who may do what.
+    pub access: AccessSettings,
     /// Client connections at once.
     pub connections_max: usize,
     /// What is between clients and the routes.
@@ -106,6 +111,7 @@ impl Config {
         let cluster = cluster::cluster(&settings)?;
         let voters = votes::voters(&settings)?;
         let edge = edge::edge(&settings)?;
+        let access = access::access(&settings)?;
         let in_memory = settings.in_memory.expect(set);
         let data = settings.data.expect(set);
         let connections_max = settings.connections_max.expect(set);
@@ -125,6 +131,7 @@ impl Config {
             data: (!in_memory).then_some(data),
             durability: durability(&settings.durability.expect(set))?,
             cluster_name: name("cluster-name", settings.cluster_name.expect(set))?,
+            access,
             connections_max: connections_max as usize,
             edge,
             log_format: log_format(&settings.log_format.expect(set))?,
@@ -148,6 +155,12 @@ impl Config {
             ..Settings::default()
         };
         Self::new(settings).expect("the settings of tests are valid")
+    }
+
+    /// What whoever starts the node should know about these settings, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        access::open_door(self.http, &self.access).into_iter().collect()
     }
 
     /// The bounds of the HTTP server.

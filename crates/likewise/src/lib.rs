@@ -20,6 +20,8 @@ pub mod config;
 
 pub mod consistency;
 
+pub mod access;
+
 pub mod banner;
 
 pub mod logging;

@@ -35,6 +35,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
     open_files::allow(config.connections_max);
     let shutdown = signals::shutdown_or_end_of_input(args.until_stdin_ends)?;
     let server = Server::bind(config.clone()).await?;
+    let warnings = config.warnings();
     let banner = Banner {
         name: server.node().name(),
         address: server.http_address(),
@@ -43,6 +44,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::erro
         data: config.data.as_deref(),
         recovery: server.recovery(),
         totals: server.node().state().totals(),
+        warnings: &warnings,
         took: started.elapsed(),
     };
     match config.log_format {

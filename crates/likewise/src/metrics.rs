@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::access::denial::Denial;
 use crate::cluster::Cluster;
 use crate::metrics::collector::NodeCollector;
 
@@ -68,6 +69,7 @@ pub(crate) struct Metrics {
     operations: Family<OperationLabels, Counter>,
     known_operations: [[Counter; 3]; 2],
     shed: Family<ShedLabels, Counter>,
+    denied: Family<DeniedLabels, Counter>,
     /// Requests being worked on.
     pub(crate) requests_in_flight: Gauge,
     /// Connections open.
@@ -104,6 +106,11 @@ struct ShedLabels {
     at: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeniedLabels {
+    reason: &'static str,
+}
+
 impl Metrics {
     /// Figures of a server of a node of `cluster`, all at zero; `stale` counts files that can't be read again.
     pub(crate) fn new(cluster: Cluster, stale: Gauge) -> Self {
@@ -121,6 +128,7 @@ impl Metrics {
             ],
             operations,
             shed: Family::default(),
+            denied: Family::default(),
             requests_in_flight: Gauge::default(),
             connections: Gauge::default(),
             connections_accepted: Counter::default(),
@@ -129,6 +137,9 @@ impl Metrics {
         };
         for at in [Shed::Connections, Shed::Requests, Shed::Bulk] {
             drop(metrics.shed.get_or_create(&at.labels()));
+        }
+        for reason in Denial::REASONS {
+            drop(metrics.denied.get_or_create(&DeniedLabels { reason }));
         }
         metrics.register();
         metrics.registry.register(
@@ -185,6 +196,11 @@ impl Metrics {
             self.shed.clone(),
         );
         registry.register(
+            "http_denied",
+            "Requests, and lines of bulk requests, that were not let in, by the reason",
+            self.denied.clone(),
+        );
+        registry.register(
             "operations",
             "Likes and unlikes done, by whether they changed anything",
             self.operations.clone(),
@@ -211,6 +227,11 @@ impl Metrics {
     /// Counts a connection or request that was turned away.
     pub(crate) fn count_shed(&self, at: Shed) {
         self.shed.get_or_create(&at.labels()).inc();
+    }
+
+    /// Counts a request or a line that was not let in.
+    pub(crate) fn count_denied(&self, reason: &'static str) {
+        self.denied.get_or_create(&DeniedLabels { reason }).inc();
     }
 
     /// All figures as text.

@@ -16,6 +16,7 @@ use likewise_replica::quorum::seats::Kept;
 use likewise_state::state::{Keys, State, TableKey};
 use tokio::net::TcpListener;
 
+use crate::access::Access;
 use crate::cluster::secret::Secret;
 use crate::cluster::{Cluster, Sockets, Start};
 use crate::config::Config;
@@ -40,6 +41,7 @@ pub struct Server {
     cluster: Cluster,
     thread: NodeThread,
     edge: Edge,
+    access: Access,
     reloader: Reloader,
 }
 
@@ -55,6 +57,7 @@ impl Server {
         let bind = |address| move |source| StartError::Bind { address, source };
         let listener = listen(config.http).map_err(bind(config.http))?;
         let address = listener.local_addr().map_err(bind(config.http))?;
+        let access = Access::load(&config.access, &mut reloader).map_err(StartError::Access)?;
         let secret = secret(&config)?;
         warn_of_open_door(&config, &secret);
         let met = match &config.cluster {
@@ -93,7 +96,7 @@ impl Server {
             }
             None => Cluster::solitary(name, me, node),
         };
-        Ok(Self { config, listener, address, recovery, cluster, thread, edge, reloader })
+        Ok(Self { config, listener, address, recovery, cluster, thread, edge, access, reloader })
     }
 
     /// The address that clients reach, its port chosen by the system where 0 was asked for.
@@ -133,7 +136,7 @@ impl Server {
     /// # Errors
     /// What kept the journal from holding everything at the end.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-        let Self { config, listener, cluster, thread, edge, reloader, .. } = self;
+        let Self { config, listener, cluster, thread, edge, access, reloader, .. } = self;
         let reloading = tokio::spawn(reloader.run());
         let leaving = cluster.clone();
         let shutdown = async move {
@@ -145,8 +148,8 @@ impl Server {
             linger(config.edge.drain_delay).await;
         };
         let limits = config.serve_limits();
-        let routes = http::router(cluster.clone(), config.consistency).behind(edge);
-        http::serve(listener, routes, limits, shutdown).await;
+        let routes = http::router(cluster.clone(), config.consistency);
+        http::serve(listener, routes.behind(edge).guarded_by(access), limits, shutdown).await;
         cluster.leave().await;
         reloading.abort();
         let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;

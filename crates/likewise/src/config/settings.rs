@@ -89,6 +89,23 @@ pub struct Settings {
     #[arg(long, env = "LIKEWISE_CONSISTENCY", value_name = "LEVEL")]
     pub consistency: Option<String>,
 
+    /// File of tokens that clients show, a line each; `likewise token` makes one. Without it and a JWKS file
+    /// everybody may do everything
+    #[arg(long, env = "LIKEWISE_TOKENS_FILE", value_name = "FILE")]
+    pub tokens_file: Option<PathBuf>,
+
+    /// File of the keys (a JWK Set) of an issuer whose JWTs let users read, and write their own likes
+    #[arg(long, env = "LIKEWISE_JWKS_FILE", value_name = "FILE")]
+    pub jwks_file: Option<PathBuf>,
+
+    /// Who must have issued a JWT: its `iss`, which is not looked at unless given
+    #[arg(long, env = "LIKEWISE_JWT_ISSUER", value_name = "TEXT")]
+    pub jwt_issuer: Option<String>,
+
+    /// For whom a JWT must be: in its `aud`; a JWT that has one is refused unless this is given
+    #[arg(long, env = "LIKEWISE_JWT_AUDIENCE", value_name = "TEXT")]
+    pub jwt_audience: Option<String>,
+
     /// Client connections at once; more are answered 503
     #[arg(long, env = "LIKEWISE_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: Option<u32>,
@@ -171,6 +188,10 @@ impl Settings {
             insecure: Some(false),
             voters: None,
             consistency: Some(Consistency::Local.as_str().to_owned()),
+            tokens_file: None,
+            jwks_file: None,
+            jwt_issuer: None,
+            jwt_audience: None,
             connections_max: Some(10_000),
             tls_certificate_file: None,
             tls_key_file: None,

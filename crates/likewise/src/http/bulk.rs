@@ -22,6 +22,7 @@ use likewise_replica::limits::WRITES_MAX;
 use likewise_replica::write::{Outcome, Writes};
 use likewise_state::length::Action;
 
+use crate::http::access::Author;
 use crate::http::answers::{BulkAnswer, LineError};
 use crate::http::body::{broken, json};
 use crate::http::error::ApiError;
@@ -38,6 +39,8 @@ use crate::metrics::Shed;
 ///
 /// The body is NDJSON, one like a line. The answer comes once everything is durable. A line that is not
 /// valid rejects only itself. To repeat the request is safe.
+///
+/// With a JWT the lines of its own user are written, and each of another user is rejected.
 #[utoipa::path(
     post, path = "/v1/likes", tag = "likes",
     request_body(content = WriteLine<'static>, content_type = "application/x-ndjson",
@@ -46,6 +49,7 @@ use crate::metrics::Shed;
 )]
 pub(crate) async fn write(
     State(api): State<Api>,
+    author: Author,
     uri: Uri,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -58,7 +62,7 @@ pub(crate) async fn write(
     if body.size_hint().lower() > BULK_BYTES_MAX {
         return Err(ApiError::BulkTooLarge);
     }
-    let mut bulk = Bulk::new(&api);
+    let mut bulk = Bulk::new(&api, &author);
     let taken = bulk.take(body).await;
     // What is on its way is waited for in any case, so that the answer counts it.
     let landed = bulk.land_all().await;
@@ -71,6 +75,7 @@ pub(crate) async fn write(
 /// One bulk request on its way.
 struct Bulk<'a> {
     api: &'a Api,
+    author: &'a Author,
     writes: Writes,
     sources: Vec<Source>,
     in_flight: VecDeque<Flight>,
@@ -94,9 +99,10 @@ struct Flight {
 }
 
 impl<'a> Bulk<'a> {
-    fn new(api: &'a Api) -> Self {
+    fn new(api: &'a Api, author: &'a Author) -> Self {
         Self {
             api,
+            author,
             writes: Writes::default(),
             sources: Vec::new(),
             in_flight: VecDeque::new(),
@@ -151,7 +157,9 @@ impl<'a> Bulk<'a> {
             None => Err(format!("the line has more than {LINE_BYTES_MAX} bytes: shorten it")),
         };
         let pushed = result.and_then(|write| {
-            self.writes.push(write.like()?, write.action(), write.seen());
+            let like = write.like()?;
+            self.author.may_like_as(like.user).map_err(|error| error.to_string())?;
+            self.writes.push(like, write.action(), write.seen());
             self.sources.push(Source { line: line.number, action: write.action() });
             Ok(())
         });

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::Api;
+use crate::http::access::Author;
 use crate::http::answers::{ClassicAnswer, NodeAnswer, WrittenAnswer, unusual};
 use crate::http::body::{json, read, text, wants_json};
 use crate::http::error::ApiError;
@@ -49,6 +50,7 @@ pub(crate) struct ClassicLike<'a> {
 )]
 pub(crate) async fn like(
     State(api): State<Api>,
+    author: Author,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -59,7 +61,7 @@ pub(crate) async fn like(
         serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let (post, user) = (PostId::new(&ids.post)?, UserId::new(&ids.user)?);
     let like = Like { post, kind: parameters.kind()?, user };
-    let written = write_one(&api, like, Action::Like, None).await?;
+    let written = write_one(&api, &author, like, Action::Like, None).await?;
     if wants_json(&headers) {
         return Ok(json(&answer(like, &written)));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use likewise_replica::membership::ForgetError;
@@ -13,6 +13,8 @@ use likewise_state::id::IdError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::access::denial::Denial;
+use crate::http::access;
 use crate::http::limits::{
     BULK_BYTES_MAX, JSON_BYTES_MAX, PACE_BYTES_MIN, QUERY_POSTS_MAX, URI_BYTES_MAX,
 };
@@ -97,6 +99,8 @@ pub(crate) enum ApiError {
         name: String,
         error: ForgetError,
     },
+    /// The request is not let in.
+    Denied(Denial),
     /// A bulk request failed after some of its lines had been accepted.
     Midway {
         cause: Box<Self>,
@@ -130,6 +134,9 @@ impl ApiError {
             Self::NotReady(_) => &problem::NOT_READY,
             Self::Forget { error: ForgetError::Unknown, .. } => &problem::NO_MEMBER,
             Self::Forget { error: ForgetError::Active, .. } => &problem::MEMBER_ACTIVE,
+            Self::Denied(Denial::Missing) => &problem::MISSING_TOKEN,
+            Self::Denied(Denial::Right(_) | Denial::User { .. }) => &problem::FORBIDDEN,
+            Self::Denied(_) => &problem::INVALID_TOKEN,
             Self::Midway { cause, .. } => cause.problem(),
         }
     }
@@ -203,6 +210,9 @@ impl IntoResponse for ApiError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(seconds) = self.seconds_to_retry() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Self::Denied(denial) = &self {
+            headers.insert(WWW_AUTHENTICATE, access::challenge(denial));
         }
         response
     }
@@ -299,6 +309,7 @@ impl fmt::Display for ApiError {
             Self::Unvoted(unvoted) => unvoted.fmt(f),
             Self::NotReady(detail) => f.write_str(detail),
             Self::Forget { name, error } => write!(f, "member {name:?}: {error}"),
+            Self::Denied(denial) => denial.fmt(f),
             Self::Midway { cause, accepted } => write!(
                 f,
                 "{cause}; {accepted} lines had been accepted before, and to repeat the whole request is safe"

@@ -9,6 +9,7 @@ use likewise_state::id::{Like, PostId, UserId};
 use likewise_state::length::{Action, CausalLength};
 
 use crate::http::Api;
+use crate::http::access::Author;
 use crate::http::answers::{LikeAnswer, WrittenAnswer, unusual};
 use crate::http::body::{json, tagged_json};
 use crate::http::error::{ApiError, ProblemDocument};
@@ -38,8 +39,12 @@ use crate::http::votes::{Retry, Vote};
         (status = 503, description = "The voters can't stand behind the answer (`no-majority`, `contended`), or the node can't do it now", body = ProblemDocument, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
 )]
-pub(crate) async fn like(State(api): State<Api>, uri: Uri) -> Result<Response, ApiError> {
-    write(&api, &uri, Action::Like).await
+pub(crate) async fn like(
+    State(api): State<Api>,
+    author: Author,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    write(&api, &author, &uri, Action::Like).await
 }
 
 /// Takes a like back.
@@ -61,21 +66,31 @@ pub(crate) async fn like(State(api): State<Api>, uri: Uri) -> Result<Response, A
         (status = 503, description = "The voters can't stand behind the answer (`no-majority`, `contended`), or the node can't do it now", body = ProblemDocument, content_type = "application/problem+json", headers(("Retry-After" = u32, description = "Seconds"))),
     ),
 )]
-pub(crate) async fn unlike(State(api): State<Api>, uri: Uri) -> Result<Response, ApiError> {
-    write(&api, &uri, Action::Unlike).await
+pub(crate) async fn unlike(
+    State(api): State<Api>,
+    author: Author,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    write(&api, &author, &uri, Action::Unlike).await
 }
 
-async fn write(api: &Api, uri: &Uri, action: Action) -> Result<Response, ApiError> {
+async fn write(
+    api: &Api,
+    author: &Author,
+    uri: &Uri,
+    action: Action,
+) -> Result<Response, ApiError> {
     let parameters = Parameters::parse(uri, &["kind", "seen", "consistency", "timeout"])?;
     let (post, user) = (segment(uri, 2, "post")?, segment(uri, 4, "user")?);
     let like =
         Like { post: PostId::new(&post)?, kind: parameters.kind()?, user: UserId::new(&user)? };
     let seen = parameters.seen()?;
     if let Some(vote) = parameters.vote(api.consistency)? {
+        author.may_like_as(like.user)?;
         let agreed = write_by_vote(api, like, action, seen, vote).await?;
         return Ok(json(&voted_answer(like, &agreed)));
     }
-    let written = write_one(api, like, action, seen).await?;
+    let written = write_one(api, author, like, action, seen).await?;
     Ok(json(&answer(like, &written)))
 }
 
@@ -94,13 +109,15 @@ async fn write_by_vote(
     Ok(agreed)
 }
 
-/// Does one write, on whichever route it came.
+/// Does one write, on whichever route it came, if its author may.
 pub(crate) async fn write_one(
     api: &Api,
+    author: &Author,
     like: Like<'_>,
     action: Action,
     seen: Option<CausalLength>,
 ) -> Result<Written, ApiError> {
+    author.may_like_as(like.user)?;
     let outcomes = api.write(Writes::one(like, action, seen)).await?;
     let outcome = *outcomes.first().expect("each write has an outcome");
     let written = outcome?;

@@ -2,9 +2,10 @@
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`observe`] and [`leftover`] are around each of them,
-//! [`connections`] around all, and [`openapi`] describes them. [`edge`] is what stands in between where it was asked
-//! for: [`tls`], [`client_address`], [`rates`], [`cors`], [`access_log`].
+//! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`mod@access`] (with [`bearer`]), [`observe`] and
+//! [`leftover`] are around each of them, as the table of [`mod@route`]s below says, [`connections`] is around all, and
+//! [`openapi`] describes them. [`mod@edge`] is what stands in between where it was asked for: [`tls`], [`client_address`],
+//! [`rates`], [`cors`], [`access_log`].
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
 //! state that the node shares.
@@ -15,19 +16,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any, delete, get, post, put};
+use axum::routing::any;
 use likewise_replica::write::{Outcome, Writes};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::access::Access;
+use crate::access::right::Need;
 use crate::cluster::Cluster;
 use crate::consistency::Consistency;
 use crate::http::edge::{Edge, surround};
 use crate::http::error::ApiError;
 use crate::http::limits::{EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::Shedding;
+use crate::http::route::{Route, route};
 use crate::metrics::Metrics;
 use crate::node::Node;
 
@@ -69,6 +73,12 @@ mod operate;
 
 mod leftover;
 
+mod bearer;
+
+mod access;
+
+mod route;
+
 mod observe;
 
 mod client_address;
@@ -97,18 +107,26 @@ pub struct Routes {
     cluster: Cluster,
     consistency: Consistency,
     edge: Edge,
+    access: Access,
 }
 
-/// The routes of a node of `cluster`; `consistency` is what a request gets that asks for nothing.
+/// The routes of a node of `cluster`; `consistency` is what a request gets that asks for nothing. They are open to
+/// everybody, unless something else is said with [`Routes::guarded_by`].
 #[must_use]
 pub fn router(cluster: Cluster, consistency: Consistency) -> Routes {
-    Routes { cluster, consistency, edge: Edge::default() }
+    Routes { cluster, consistency, edge: Edge::default(), access: Access::default() }
 }
 
 impl Routes {
     /// The same routes, with this between them and the network.
     pub(crate) fn behind(self, edge: Edge) -> Self {
         Self { edge, ..self }
+    }
+
+    /// The same routes, where `access` says who may do what.
+    #[must_use]
+    pub fn guarded_by(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 }
 
@@ -135,6 +153,8 @@ pub(crate) struct Shared {
     /// What a request gets that asks for nothing.
     consistency: Consistency,
     edge: Edge,
+    /// Who may do what.
+    access: Access,
     limits: ServeLimits,
     metrics: Metrics,
     node_header: HeaderValue,
@@ -154,7 +174,7 @@ impl std::ops::Deref for Api {
 
 impl Api {
     fn new(routes: Routes, limits: ServeLimits) -> Self {
-        let Routes { cluster, consistency, edge } = routes;
+        let Routes { cluster, consistency, edge, access } = routes;
         let node = cluster.node().clone();
         // A header holds less than a name may.
         let name = utf8_percent_encode(node.name(), CONTROLS).to_string();
@@ -169,6 +189,7 @@ impl Api {
             cluster,
             consistency,
             edge,
+            access,
             limits,
         }))
     }
@@ -206,43 +227,45 @@ async fn write_within(
     }
 }
 
+/// The table of routes: whether each gives way, and what each of its methods needs.
+fn routes() -> [Route; 20] {
+    use Need::{Admin, Nothing, Read, WriteAsUser};
+    use Shedding::{AlwaysServed, Sheds};
+    [
+        route("/v1/posts/{post}/likes/{user}", Sheds)
+            .put(WriteAsUser, likes::like)
+            .delete(WriteAsUser, likes::unlike)
+            .get(Read, likes::read),
+        route("/v1/posts/{post}/likes", Sheds).get(Read, posts::likers),
+        route("/v1/posts/{post}/reactions", Sheds).get(Read, posts::reactions),
+        route("/v1/posts/{post}", Sheds).get(Read, posts::read),
+        route("/v1/query", Sheds).post(Read, query::query),
+        route("/v1/likes", Sheds).post(WriteAsUser, bulk::write),
+        route("/v1/export", Sheds).get(Read, export::export),
+        route("/v1/top", Sheds).get(Read, posts::top),
+        route("/like", Sheds).post(WriteAsUser, classic::like),
+        route("/likes", Sheds).get(Read, classic::likes),
+        route("/", Sheds).get(Nothing, classic::node),
+        route("/v1/cluster", AlwaysServed).get(Read, members::read),
+        route("/v1/cluster/events", Sheds).get(Read, events::stream),
+        route("/v1/cluster/leave", AlwaysServed).post(Admin, members::leave),
+        route("/v1/cluster/members/{name}", AlwaysServed).delete(Admin, members::forget),
+        route("/livez", AlwaysServed).get(Nothing, operate::livez),
+        route("/readyz", AlwaysServed).get(Nothing, operate::readyz),
+        route("/metrics", AlwaysServed).get(Nothing, operate::metrics),
+        route("/openapi.json", AlwaysServed).get(Nothing, openapi::serve),
+        route("/problems/{slug}", AlwaysServed).get(Nothing, operate::problem),
+    ]
+}
+
 /// All routes, each with what is around it.
 fn build(api: &Api) -> Router {
-    use Shedding::{AlwaysServed, Sheds};
-    let route = |template, shedding, methods: MethodRouter<Api>| {
-        let methods = methods.fallback(method_not_allowed);
-        (template, surround(api, template, shedding, methods))
-    };
-    let routes = [
-        route(
-            "/v1/posts/{post}/likes/{user}",
-            Sheds,
-            put(likes::like).delete(likes::unlike).get(likes::read),
-        ),
-        route("/v1/posts/{post}/likes", Sheds, get(posts::likers)),
-        route("/v1/posts/{post}/reactions", Sheds, get(posts::reactions)),
-        route("/v1/posts/{post}", Sheds, get(posts::read)),
-        route("/v1/query", Sheds, post(query::query)),
-        route("/v1/likes", Sheds, post(bulk::write)),
-        route("/v1/export", Sheds, get(export::export)),
-        route("/v1/top", Sheds, get(posts::top)),
-        route("/like", Sheds, post(classic::like)),
-        route("/likes", Sheds, get(classic::likes)),
-        route("/", Sheds, get(classic::node)),
-        route("/v1/cluster", AlwaysServed, get(members::read)),
-        route("/v1/cluster/events", Sheds, get(events::stream)),
-        route("/v1/cluster/leave", AlwaysServed, post(members::leave)),
-        route("/v1/cluster/members/{name}", AlwaysServed, delete(members::forget)),
-        route("/livez", AlwaysServed, get(operate::livez)),
-        route("/readyz", AlwaysServed, get(operate::readyz)),
-        route("/metrics", AlwaysServed, get(operate::metrics)),
-        route("/openapi.json", AlwaysServed, get(openapi::serve)),
-        route("/problems/{slug}", AlwaysServed, get(operate::problem)),
-    ];
-    let router = routes
-        .into_iter()
-        .fold(Router::new(), |router, (template, methods)| router.route(template, methods));
-    let unknown = surround(api, "unknown", Sheds, any(not_found));
+    let router = routes().into_iter().fold(Router::new(), |router, route| {
+        let (template, shedding) = (route.template, route.shedding);
+        let methods = surround(api, template, shedding, route.guarded(api));
+        router.route(template, methods)
+    });
+    let unknown = surround(api, "unknown", Shedding::Sheds, any(not_found));
     router.fallback_service(unknown.with_state(api.clone())).with_state(api.clone())
 }
 

@@ -4,15 +4,17 @@ use std::sync::LazyLock;
 
 use axum::http::{Method, Uri};
 use axum::response::Response;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
+use crate::access::right::Need;
 use crate::http::error::{ApiError, PROBLEM_JSON, ProblemDocument};
 use crate::http::parameters::Parameters;
 use crate::http::{
-    answers, bulk, classic, events, export, likes, lines, members, operate, posts, query,
+    answers, bulk, classic, events, export, likes, lines, members, operate, posts, query, routes,
 };
 
 #[derive(OpenApi)]
@@ -23,7 +25,9 @@ use crate::http::{
             Every answer names its node in the header Likewise-Node. Every error is a problem (RFC 9457) \
             whose type is stable; only a request that is no HTTP, or whose head is over 16 KiB or 100 headers, \
             gets a bare 400 or 431. Where a node limits how much a client may send, all answers but those for \
-            operators carry RateLimit-Policy and RateLimit, and more than that is answered 429 with Retry-After.",
+            operators carry RateLimit-Policy and RateLimit, and more than that is answered 429 with Retry-After. \
+            Where it was started with a tokens file or a JWKS file, a request needs the right that stands at its \
+            operation: `read`, `write` (includes `read`) or `admin` (includes both). Without them everything is open.",
     ),
     servers((url = "/")),
     tags(
@@ -43,7 +47,7 @@ use crate::http::{
         ProblemDocument, answers::LineError, answers::TopPost, answers::FeedPost<'static>,
         lines::WriteLine<'static>,
     )),
-    modifiers(&Problems),
+    modifiers(&Problems, &Rights),
 )]
 struct Document;
 
@@ -67,6 +71,49 @@ fn add_problem(operation: &mut Operation) {
         .content(PROBLEM_JSON, content)
         .build();
     operation.responses.responses.insert("default".to_owned(), RefOr::T(response));
+}
+
+/// Adds to each operation the right that it needs, out of the table of routes.
+struct Rights;
+
+/// What the scheme of [`Rights`] is called.
+const SCHEME: &str = "bearer";
+
+impl Modify for Rights {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "A token of the node's tokens file, or a JWT by a key of its JWKS file. A JWT gives `read`, and `write` \
+             for the likes of the user whom its `sub` names.",
+        ));
+        let scheme = SecurityScheme::Http(scheme.build());
+        document.components.get_or_insert_default().add_security_scheme(SCHEME, scheme);
+        for (template, method, need) in needs() {
+            let item = document.paths.paths.get_mut(template);
+            let operation = item.and_then(|item| operation_of(item, &method));
+            let operation = operation.expect("every method of a route is described");
+            let right =
+                need.right().map(|right| SecurityRequirement::new(SCHEME, [right.as_str()]));
+            operation.security = Some(right.into_iter().collect());
+        }
+    }
+}
+
+fn needs() -> impl Iterator<Item = (&'static str, Method, Need)> {
+    routes().into_iter().flat_map(|route| {
+        let template = route.template;
+        route.methods.into_iter().map(move |it| (template, it.method, it.need))
+    })
+}
+
+fn operation_of<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+    let operation = match *method {
+        Method::GET => &mut item.get,
+        Method::PUT => &mut item.put,
+        Method::POST => &mut item.post,
+        Method::DELETE => &mut item.delete,
+        _ => return None,
+    };
+    operation.as_mut()
 }
 
 static JSON: LazyLock<String> = LazyLock::new(|| {
@@ -110,4 +157,19 @@ fn document() -> Response {
     let mut response = Response::new(openapi_json().into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_says_what_it_needs() {
+        let mut document = Document::openapi();
+        for (template, item) in &mut document.paths.paths {
+            let operations = [&item.get, &item.put, &item.post, &item.delete];
+            let mut operations = operations.into_iter().flatten();
+            assert!(operations.all(|operation| operation.security.is_some()), "{template}");
+        }
+    }
 }

@@ -45,6 +45,12 @@ problems! {
         "The body is not the JSON that the route expects. The detail says where. /openapi.json describes each body.";
     TOO_MANY_POSTS = "too-many-posts", BAD_REQUEST, "Too many posts in one query", None,
         "A query names at most 1000 posts. Send the rest in another query.";
+    MISSING_TOKEN = "missing-token", UNAUTHORIZED, "The request shows no token", None,
+        "The node lets only those in who show a token: send it in the header Authorization, as Bearer TOKEN. The node's operator makes tokens with `likewise token`, or names the issuer whose JWTs are taken. /openapi.json says what each route needs.";
+    INVALID_TOKEN = "invalid-token", UNAUTHORIZED, "The token is not valid", None,
+        "The token is none that the node knows, or it is a JWT that has expired, was signed by another key, or is of another issuer or for another audience. The detail says what to do.";
+    FORBIDDEN = "forbidden", FORBIDDEN, "The token does not give the right", None,
+        "The token is valid, and does not give the right that the request needs: read, write (which includes read) or admin (which includes both). A JWT gives read, and lets its own user, whom its sub names, like and unlike.";
     NOT_FOUND = "not-found", NOT_FOUND, "There is no such route", None,
         "The path is none that this service knows. /openapi.json lists all of them. Ids in a path must not be empty, and a slash within an id is written %2F.";
     METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "The route does not take this method", None,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use super::http::{Http, request};
+use super::http::{Http, request_with};
 use super::{Measured, run as run_load, run_under_tls};
 use crate::args::BenchArgs;
 use crate::client::trust::{Trust, host};
@@ -49,6 +49,9 @@ pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
     let runtime = runtime.map_err(ClientError::file("start the load"))?;
     let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let post = format!("bench-{milliseconds}");
+    // A node that refuses says so best where it is asked as any client asks it.
+    client.put(&format!("/v1/posts/{post}-0/likes/user-0"))?;
+    let run = Run { post: post.clone(), lines: client.header_lines() };
     print(format!(
         "{}: {} connections, {} s each; this writes likes of posts that begin with {post}\n\n\
          | requests | a second | p50 | p99 |\n|---|---:|---:|---:|\n",
@@ -67,7 +70,7 @@ pub fn run(args: &BenchArgs) -> Result<(), ClientError> {
             _ => args.connections,
         };
         let measured = runtime
-            .block_on(measure(&node, &post, work, connections, args.seconds))
+            .block_on(measure(&node, &run, work, connections, args.seconds))
             .map_err(ClientError::file(format!("measure {name}")))?;
         print(row(name, &measured, each))?;
     }
@@ -87,18 +90,27 @@ struct Node {
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
+/// What all requests of a run share.
+#[derive(Clone)]
+struct Run {
+    /// What the posts begin with.
+    post: String,
+    /// More lines of the head of each request.
+    lines: String,
+}
+
 async fn measure(
     node: &Node,
-    post: &str,
+    run: &Run,
     work: Work,
     connections: u32,
     seconds: u32,
 ) -> io::Result<Measured> {
     let next = Arc::new(AtomicU64::new(0));
     let talk = |_| {
-        let (next, post) = (next.clone(), post.to_owned());
+        let (next, run) = (next.clone(), run.clone());
         Http::new(move |to: &mut Vec<u8>| {
-            work.ask(&post, next.fetch_add(1, Ordering::Relaxed), to);
+            work.ask(&run, next.fetch_add(1, Ordering::Relaxed), to);
             true
         })
     };
@@ -125,15 +137,22 @@ fn secured(
 }
 
 impl Work {
-    /// Appends request `number` of a run whose posts begin with `post`.
-    fn ask(self, post: &str, number: u64, to: &mut Vec<u8>) {
+    /// Appends request `number` of a run.
+    fn ask(self, run: &Run, number: u64, to: &mut Vec<u8>) {
+        let Run { post, lines, .. } = run;
         match self {
             Self::Like => {
                 let path = format!("/v1/posts/{post}-{}/likes/user-{number}", number % POSTS);
-                request(to, "PUT", &path, b"");
+                request_with(lines, to, "PUT", &path, b"");
             }
             Self::Count => {
-                request(to, "GET", &format!("/v1/posts/{post}-{}", number % POSTS), b"");
+                request_with(
+                    lines,
+                    to,
+                    "GET",
+                    &format!("/v1/posts/{post}-{}", number % POSTS),
+                    b"",
+                );
             }
             Self::Feed => {
                 let posts = (number..number + FEED_POSTS)
@@ -141,7 +160,7 @@ impl Work {
                     .collect::<Vec<_>>()
                     .join(",");
                 let body = format!("{{\"posts\":[{posts}],\"user\":\"user-{number}\"}}");
-                request(to, "POST", "/v1/query", body.as_bytes());
+                request_with(lines, to, "POST", "/v1/query", body.as_bytes());
             }
             Self::Bulk => {
                 let like = |like: u64| {
@@ -150,7 +169,7 @@ impl Work {
                 };
                 let first = number * BULK_LIKES;
                 let body: String = (first..first + BULK_LIKES).map(like).collect();
-                request(to, "POST", "/v1/likes", body.as_bytes());
+                request_with(lines, to, "POST", "/v1/likes", body.as_bytes());
             }
         }
     }

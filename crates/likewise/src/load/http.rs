@@ -42,8 +42,13 @@ impl<F: FnMut(&mut Vec<u8>) -> bool + Send + 'static> Talk for Http<F> {
 
 /// Appends a request with a JSON body, which may be empty.
 pub fn request(to: &mut Vec<u8>, method: &str, path: &str, body: &[u8]) {
+    request_with("", to, method, path, body);
+}
+
+/// The same with more lines in its head, each with its end.
+pub fn request_with(lines: &str, to: &mut Vec<u8>, method: &str, path: &str, body: &[u8]) {
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: likewise\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: likewise\r\n{lines}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     to.extend_from_slice(head.as_bytes());

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use likewise_journal::error::JournalError;
 use likewise_state::codec::DecodeError;
 
+use crate::access::file_error::AccessFileError;
 use crate::cluster::key_file::KeyFileError;
 use crate::config::error::ConfigError;
 use crate::http::tls::TlsError;
@@ -49,6 +50,8 @@ pub enum StartError {
     KeyFile(KeyFileError),
     /// There is no certificate to serve with.
     Tls(TlsError),
+    /// A file that says who may do what is not in order.
+    Access(AccessFileError),
     /// The system takes no handler for the signal that has files read again.
     Signal(std::io::Error),
     /// The system gives no random bytes.
@@ -91,6 +94,7 @@ impl fmt::Display for StartError {
             ),
             Self::KeyFile(source) => source.fmt(f),
             Self::Tls(source) => source.fmt(f),
+            Self::Access(source) => source.fmt(f),
             Self::Signal(source) => write!(
                 f,
                 "the system takes no handler for SIGHUP: {source}; start the node as an ordinary process"
@@ -116,6 +120,7 @@ impl std::error::Error for StartError {
             Self::AdvertiseAny { .. } | Self::AdvertiseNear { .. } => None,
             Self::KeyFile(source) => source.source(),
             Self::Tls(source) => source.source(),
+            Self::Access(source) => source.source(),
             Self::Signal(source) => Some(source),
             Self::Random(source) => Some(source),
             Self::Journal(source) => source.source(),
