@@ -6,6 +6,8 @@ mod process;
 
 mod api;
 
+mod access;
+
 mod http_limits;
 
 mod edge;

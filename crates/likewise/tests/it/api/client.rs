@@ -184,6 +184,19 @@ impl Client {
         self.answer(method)
     }
 
+    /// Sends a request without a body and reads only the head of its answer, which may have no end.
+    pub(crate) fn request_head(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.send(format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{lines}\r\n").as_bytes());
+        self.answer("HEAD")
+    }
+
     /// Sends bytes as they are. That the other side has hung up shows when its answer is read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
