@@ -111,4 +111,23 @@ mod tests {
         assert_eq!(url("[::]:80".parse().unwrap(), false), "http://[::1]:80");
         assert_eq!(url("192.0.2.1:80".parse().unwrap(), true), "https://192.0.2.1:80");
     }
+
+    #[test]
+    fn warnings_stand_between_what_a_node_is_and_what_to_type_next() {
+        let mut banner = Banner {
+            name: "n",
+            address: "0.0.0.0:80".parse().unwrap(),
+            cluster: None,
+            data: None,
+            recovery: None,
+            totals: Totals::default(),
+            warnings: &[],
+            took: Duration::ZERO,
+        };
+        assert!(!banner.to_string().contains("WARNING"));
+        let warnings = ["one".to_owned(), "two".to_owned()];
+        banner.warnings = &warnings;
+        let text = banner.to_string();
+        assert!(text.contains("stops\n  WARNING  one\n  WARNING  two\n  try  "), "{text}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-mod access;
+pub(crate) mod access;
 mod bulk;
 pub(crate) mod client;
 mod original;
