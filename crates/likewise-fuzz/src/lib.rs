@@ -9,7 +9,7 @@
 //! - `cargo +nightly fuzz run TARGET`, guided by coverage: see `fuzz/README.md`.
 //!
 //! One file a family of decoders: [`state`], [`replica`], [`votes`], [`gossip`], [`stream`], [`journal`], [`http`],
-//! [`client`], [`edge`], [`settings`].
+//! [`client`], [`edge`], [`access`], [`settings`].
 
 pub mod state;
 
@@ -28,6 +28,8 @@ pub mod http;
 pub mod client;
 
 pub mod edge;
+
+pub mod access;
 
 pub mod settings;
 
@@ -95,6 +97,9 @@ pub const TARGETS: &[Target] = &[
     client::LOAD_ANSWER,
     edge::CLIENT_ADDRESS,
     edge::CERTIFICATES,
+    access::TOKENS_FILE,
+    access::JWKS_FILE,
+    access::AUTHORIZATION,
     settings::SETTINGS_FILE,
     settings::KEY_FILE,
     settings::PEERS_FILE,

@@ -94,13 +94,23 @@ impl Access {
 
     /// Who shows this token.
     pub(crate) fn caller(&self, token: &str) -> Result<Caller, Denial> {
-        let holder = self.tokens.as_ref().and_then(|tokens| tokens.now().find(token));
-        match (holder, &self.jwts) {
-            (Some(holder), _) => Ok(holder),
-            // What has no point can be no JWT, and was meant for a token.
-            (None, Some(jwts)) if token.contains('.') => jwts.now().user(token).map(Caller::User),
-            (None, _) => Err(Denial::Unknown),
-        }
+        let (tokens, jwts) =
+            (self.tokens.as_ref().map(Reloaded::now), self.jwts.as_ref().map(Reloaded::now));
+        caller(tokens.as_deref(), jwts.as_deref(), token)
+    }
+}
+
+/// Who shows this token, where these are taken.
+pub(crate) fn caller(
+    tokens: Option<&Tokens>,
+    jwts: Option<&Verifier>,
+    token: &str,
+) -> Result<Caller, Denial> {
+    match (tokens.and_then(|tokens| tokens.find(token)), jwts) {
+        (Some(holder), _) => Ok(holder),
+        // What has no point can be no JWT, and was meant for a token.
+        (None, Some(jwts)) if token.contains('.') => jwts.user(token).map(Caller::User),
+        (None, _) => Err(Denial::Unknown),
     }
 }
 

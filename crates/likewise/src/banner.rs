@@ -117,6 +117,7 @@ mod tests {
         let mut banner = Banner {
             name: "n",
             address: "0.0.0.0:80".parse().unwrap(),
+            tls: false,
             cluster: None,
             data: None,
             recovery: None,

@@ -5,6 +5,8 @@
 //! workspace's tests, and the bytes would meet other code than that which is shipped. Nothing in the program
 //! calls these functions, so none of them is in it. They are no interface: they change as they like.
 
+mod access;
+
 mod client;
 
 mod cluster;
@@ -13,5 +15,6 @@ pub use crate::http::fuzz::{
     BulkWrite, Parameter, Service, bulk_line, bulk_lines, certificates, client_address,
     cursor_after, network_holds, parameters, user_of_cursor,
 };
+pub use access::{Gate, jwks_file, tokens_file};
 pub use client::{cluster_table, counts, import_answer, import_batches};
 pub use cluster::{Noise, hello, hello_of, key_file, remembered};

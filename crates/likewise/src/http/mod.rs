@@ -99,6 +99,7 @@ mod openapi;
 
 pub(crate) mod fuzz;
 
+pub(crate) use bearer::token as token_of;
 pub use limits::ServeLimits;
 pub use openapi::openapi_json;
 
