@@ -64,21 +64,19 @@ fn note(caller: &Caller, request: &Request) {
     }
 }
 
-/// In whose name a request writes. Whatever writes a like asks it first.
-pub(crate) struct Author {
-    api: Api,
-    /// `None` where nobody is asked who they are.
-    caller: Option<Caller>,
-}
+/// In whose name a request writes. Whatever writes a like asks it first. `None` where nobody is asked who they are.
+pub(crate) struct Author(Option<(Caller, Api)>);
 
 impl Author {
     /// Whether the request may write likes of this user.
     pub(crate) fn may_like_as(&self, user: UserId<'_>) -> Result<(), ApiError> {
         let user = user.as_str();
-        if self.caller.as_ref().is_none_or(|caller| caller.may_like_as(user)) {
-            return Ok(());
+        match &self.0 {
+            Some((caller, api)) if !caller.may_like_as(user) => {
+                Err(api.denied(Denial::User { user: user.to_owned() }))
+            }
+            _ => Ok(()),
         }
-        Err(self.api.denied(Denial::User { user: user.to_owned() }))
     }
 }
 
@@ -86,12 +84,12 @@ impl FromRequestParts<Api> for Author {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let caller = match api.access.is_open() {
-            true => None,
-            // The gate has put it there. If there ever were none, nobody may write.
-            false => Some(parts.extensions.remove().ok_or_else(|| api.denied(Denial::Missing))?),
-        };
-        Ok(Self { api: api.clone(), caller })
+        if api.access.is_open() {
+            return Ok(Self(None));
+        }
+        // The gate has put it there. If there ever were none, nobody may write.
+        let caller = parts.extensions.remove().ok_or_else(|| api.denied(Denial::Missing))?;
+        Ok(Self(Some((caller, api.clone()))))
     }
 }
 
