@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::http::{Method, StatusCode};
 use likewise_state::length::Action;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -22,12 +22,15 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::access::denial::Denial;
 use crate::cluster::Cluster;
 use crate::metrics::collector::NodeCollector;
+use crate::metrics::process::ProcessCollector;
 
 mod collector;
 
 mod cluster;
 
 mod votes;
+
+mod process;
 
 mod lines;
 
@@ -64,6 +67,7 @@ pub(crate) enum Shed {
 /// All figures of one server.
 pub(crate) struct Metrics {
     registry: Registry,
+    of_process: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     operations: Family<OperationLabels, Counter>,
@@ -120,6 +124,7 @@ impl Metrics {
             |action, changed| operations.get_or_create_owned(&OperationLabels { action, changed });
         let mut metrics = Self {
             registry: Registry::with_prefix("likewise"),
+            of_process: Registry::default(),
             requests: Family::default(),
             durations: Family::new_with_constructor(durations),
             known_operations: [
@@ -148,6 +153,7 @@ impl Metrics {
             stale,
         );
         metrics.registry.register_collector(Box::new(NodeCollector(cluster)));
+        metrics.of_process.register_collector(Box::new(ProcessCollector));
         metrics
     }
 
@@ -237,7 +243,9 @@ impl Metrics {
     /// All figures as text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(16 << 10);
-        encode(&mut text, &self.registry).expect("a string takes all that is written");
+        encode_registry(&mut text, &self.of_process)
+            .and_then(|()| encode(&mut text, &self.registry))
+            .expect("a string takes all that is written");
         text
     }
 }

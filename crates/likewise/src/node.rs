@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use likewise_journal::disk::Disk;
 use likewise_journal::error::JournalError;
@@ -31,6 +31,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 mod turn;
 
+mod persisting;
+
+use persisting::Persisting;
 use turn::Turn;
 
 /// Events that wait for the node's thread. One more request is shed; the journal waits for its turn.
@@ -54,6 +57,7 @@ struct Shared {
     queued: AtomicU64,
     shed: AtomicU64,
     journal: Option<Board>,
+    persisting: Persisting,
     /// Why no write is taken at present.
     read_only: Mutex<Option<String>>,
     draining: AtomicBool,
@@ -156,6 +160,8 @@ pub struct Status {
 pub struct NodeFigures {
     /// Those of the journal, where there is one.
     pub journal: Option<Figures>,
+    /// Gauge: how long the journal has had the oldest batch that it has not made durable.
+    pub persisting: Duration,
     /// Gauge: writes that wait for the node's thread.
     pub queued: u64,
     /// Requests that were shed because too much was waiting.
@@ -193,6 +199,7 @@ impl Node {
             queued: AtomicU64::new(0),
             shed: AtomicU64::new(0),
             journal: writer.as_ref().map(Writer::board),
+            persisting: Persisting::default(),
             read_only: Mutex::new(None),
             draining: AtomicBool::new(false),
             catching_up: AtomicBool::new(true),
@@ -368,6 +375,7 @@ impl Node {
     pub fn figures(&self) -> NodeFigures {
         NodeFigures {
             journal: self.0.journal.as_ref().map(Board::read),
+            persisting: self.0.persisting.longest(Instant::now()),
             queued: self.0.queued.load(Ordering::Relaxed),
             shed: self.0.shed.load(Ordering::Relaxed),
             read_only: self.read_only().is_some(),

@@ -43,7 +43,10 @@ impl Collector for NodeCollector {
         lines.bytes("journal_committed", "Bytes of group commits", journal.committed_bytes)?;
         lines.counter("journal_entries", "Entries written by group commits", journal.entries)?;
         lines.counter("journal_syncs", "Syncs of the journal to the disk", journal.syncs)?;
-        lines.seconds("journal_commit", "Time that group commits took", journal.commit_total)?;
+        let help = "Time that group commits took";
+        lines.seconds("journal_commit", help, journal.commit_total.as_secs_f64())?;
+        let help = "How long the oldest batch has been waiting to be made durable";
+        lines.time("journal_waiting", help, figures.persisting.as_secs_f64())?;
         lines.counter("journal_snapshots", "Snapshots written", journal.snapshots)?;
         let help = "Size of the journal since the newest snapshot was begun";
         lines.size("journal_size", help, journal.journal_bytes)?;

@@ -1,7 +1,6 @@
 //! Figures that are read at the moment of asking, one after the other.
 
 use std::fmt;
-use std::time::Duration;
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -41,8 +40,14 @@ impl Lines<'_> {
         self.put(name, help, Some(Unit::Bytes), &ConstCounter::new(bytes))
     }
 
-    pub(super) fn seconds(&mut self, name: &str, help: &str, time: Duration) -> fmt::Result {
-        self.put(name, help, Some(Unit::Seconds), &ConstCounter::new(time.as_secs_f64()))
+    /// Time that was spent, in seconds.
+    pub(super) fn seconds(&mut self, name: &str, help: &str, seconds: f64) -> fmt::Result {
+        self.put(name, help, Some(Unit::Seconds), &ConstCounter::new(seconds))
+    }
+
+    /// A moment, in seconds since 1970, or how long something has been going on.
+    pub(super) fn time(&mut self, name: &str, help: &str, seconds: f64) -> fmt::Result {
+        self.put(name, help, Some(Unit::Seconds), &ConstGauge::new(seconds))
     }
 
     /// A gauge for each value of a label.

@@ -16,6 +16,8 @@ pub(super) fn encode(lines: &mut Lines<'_>, view: &View) -> fmt::Result {
     lines.gauge("votes_voters_askable", help, askable.count() as u64)?;
     let help = "Voters that it takes to answer anything";
     lines.gauge("votes_majority", help, view.majority as u64)?;
+    let help = "1 where this node is one of the voters";
+    lines.gauge("votes_voter", help, view.standing.is_some().into())?;
     let is_active = view.standing == Some(Standing::Active);
     lines.gauge("votes_active", "1 while this node votes", is_active.into())?;
     let help = "Requests that wait for votes";

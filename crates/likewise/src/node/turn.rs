@@ -176,6 +176,7 @@ impl Turn {
     fn journal(&mut self, event: writer::Event) {
         match event {
             writer::Event::Persisted(batch) => {
+                self.node.0.persisting.end(batch.0);
                 self.handle(Input::Persisted { batch: BatchId(batch.0) });
             }
             writer::Event::Stalled { error } => {
@@ -204,7 +205,10 @@ impl Turn {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Persist { batch, delta, seats } => match &self.writer {
-                Some(writer) => writer.submit_with_seats(writer::BatchId(batch.0), delta, seats),
+                Some(writer) => {
+                    self.node.0.persisting.begin(batch.0, Instant::now());
+                    writer.submit_with_seats(writer::BatchId(batch.0), delta, seats);
+                }
                 None => self.handle(Input::Persisted { batch }),
             },
             Output::Send { link, message } => {
