@@ -257,6 +257,9 @@ pub struct ForgetArgs {
 pub struct KeygenArgs {
     /// The file to make, readable by its owner only; without it the secret goes to standard output
     pub file: Option<PathBuf>,
+    /// Leave a file that is there already as it is, and call that done
+    #[arg(long, requires = "file")]
+    pub keep: bool,
 }
 
 /// `likewise token`

@@ -222,3 +222,22 @@ fn a_bench_prints_its_table() {
     assert_eq!(table.lines().filter(|line| line.starts_with("| ")).count(), 5, "{table}");
     assert!(output(&node.url, &["top"]).contains("bench-"));
 }
+
+#[test]
+fn keygen_never_writes_over_a_file_and_keeps_only_what_is_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cluster.key");
+    let name = file.to_str().unwrap();
+    let (make, keep) = (["keygen", name], ["keygen", "--keep", name]);
+    assert_eq!(output("unused", &keep), "");
+    let key = std::fs::read(&file).unwrap();
+    assert_eq!(output("unused", &keep), "");
+    let refused = run("unused", &make);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), key);
+    std::fs::write(&file, &key[..key.len() / 2]).unwrap();
+    let refused = run("unused", &keep);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains(name), "{refused:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), key[..key.len() / 2]);
+}
