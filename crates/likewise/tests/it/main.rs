@@ -24,4 +24,10 @@ mod voter;
 
 mod open_files;
 
+mod promql;
+
+mod dashboards;
+
+mod compose;
+
 mod tidy;

@@ -102,8 +102,13 @@ impl Drop for Process {
 
 /// `likewise serve` over `data`, with its messages piped.
 pub(crate) fn command(data: &Path, more: &[&str]) -> Command {
+    command_of("tested", data, more)
+}
+
+/// The same for a node of another name.
+pub(crate) fn command_of(name: &str, data: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_likewise"));
-    command.args(["serve", "--http", "127.0.0.1:0", "--name", "tested", "--data"]);
+    command.args(["serve", "--http", "127.0.0.1:0", "--name", name, "--data"]);
     command.arg(data).args(more).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIKEWISE_")) {
         command.env_remove(name);
