@@ -2,12 +2,16 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use likewise::args::{Args, Command, ServeArgs};
 use likewise::banner::Banner;
 use likewise::config::LogFormat;
 use likewise::{Config, Server, commands, logging, open_files, signals};
+
+/// How long what runs beside a node that has stopped may go on, such as writing down its peers' addresses.
+/// Then it is left behind: a look-up of a name that no server answers may take minutes, and can't be called off.
+const LINGER: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     logging::abort_on_panic();
@@ -27,8 +31,14 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-#[tokio::main]
-async fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(run(config, args));
+    runtime.shutdown_timeout(LINGER);
+    ended
+}
+
+async fn run(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     logging::start(&config);
     tracing::debug!(?config, file = ?args.config, "effective settings");

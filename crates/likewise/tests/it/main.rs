@@ -24,6 +24,8 @@ mod voter;
 
 mod open_files;
 
+mod name_server;
+
 mod promql;
 
 mod dashboards;
