@@ -23,7 +23,8 @@ fn text(name: &str) -> String {
 
 /// All queries of the dashboard, wherever they stand.
 fn of_dashboard() -> Vec<Query> {
-    let dashboard: Value = serde_json::from_str(&text("deploy/grafana/likewise.json")).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&text("deploy/compose/grafana/dashboards/likewise.json")).unwrap();
     let mut queries = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         let title = panel["title"].as_str().unwrap();
