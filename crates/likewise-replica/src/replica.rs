@@ -23,7 +23,7 @@ use crate::quorum::ballot::Vote;
 use crate::quorum::hold::Held;
 use crate::quorum::view::{Standing, View};
 use crate::quorum::{Quorum, Voting};
-use crate::write::{Outcome, RequestId, Writes, Written, target};
+use crate::write::{Outcome, RequestId, Writes, Written};
 
 /// One node's part of the protocol. It is the only writer of its state; readers may share it.
 pub struct Replica {
@@ -234,11 +234,11 @@ impl Replica {
             return self.answers.push_back((request, Answer::Overloaded));
         }
         let mut outcomes = Vec::with_capacity(writes.len());
-        for (like, action, seen) in writes.iter() {
+        for (like, wish) in writes.iter() {
             let mut refusal = None;
-            let raised = self.state.raise(like, |held| {
-                target(held, action, seen).map_err(|why| refusal = Some(why)).ok()
-            });
+            let raised = self
+                .state
+                .raise(like, |held| wish.target(held).map_err(|why| refusal = Some(why)).ok());
             if let Some(place) = raised.place {
                 self.gather(like, raised.after, place);
                 self.peers.changed(place);

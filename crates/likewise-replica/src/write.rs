@@ -1,4 +1,5 @@
-//! What a client asks for: likes and unlikes, alone or by the thousand, and what became of each.
+//! What a client asks for: likes and unlikes, alone or by the thousand, lengths that a backup holds, and what
+//! became of each.
 
 use std::fmt;
 
@@ -11,6 +12,31 @@ use crate::limits::SEEN_AHEAD_MAX;
 /// The caller's number for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
+
+/// Marks the number of a length in a list of writes: above all numbers of likes and unlikes.
+const LENGTH_MARK: u64 = 1 << 40;
+
+/// What one write wants of a like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// That it is liked, or not, by a client that has seen so much.
+    Action(Action, Option<CausalLength>),
+    /// That it is at least so long.
+    Length(CausalLength),
+}
+
+impl Wish {
+    /// The length that is aimed at, where the like is at `held`.
+    ///
+    /// How far ahead a client may be does not bind a length: it is no claim to have seen something here, but an
+    /// entry, as another node would send it, and to take in a part of it would make up a state that never was.
+    pub(crate) fn target(self, held: CausalLength) -> Result<CausalLength, Refusal> {
+        match self {
+            Self::Action(action, seen) => target(held, action, seen),
+            Self::Length(length) => Ok(length),
+        }
+    }
+}
 
 /// A list of writes in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +58,12 @@ impl Writes {
         self.0.push(like, seen << 1 | u64::from(action == Action::Like));
     }
 
+    /// Appends that a like is raised to `length`, unless it is there already: how an entry comes back from a
+    /// backup. It can't be refused.
+    pub fn push_length(&mut self, like: Like<'_>, length: CausalLength) {
+        self.0.push(like, LENGTH_MARK | u64::from(length.value()));
+    }
+
     /// The number of writes.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -51,14 +83,17 @@ impl Writes {
     }
 
     /// The writes, in the order in which they were pushed.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Like<'_>, Action, Option<CausalLength>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Like<'_>, Wish)> {
         self.0.iter().map(|(like, number)| {
+            let length = |number: u64| {
+                let length = u32::try_from(number).ok().and_then(CausalLength::new);
+                length.expect("only lengths are pushed")
+            };
+            if number & LENGTH_MARK != 0 {
+                return (like, Wish::Length(length(number ^ LENGTH_MARK)));
+            }
             let action = if number & 1 == 1 { Action::Like } else { Action::Unlike };
-            let seen = (number >> 1).checked_sub(1).map(|seen| {
-                let seen = u32::try_from(seen).ok().and_then(CausalLength::new);
-                seen.expect("only lengths are pushed")
-            });
-            (like, action, seen)
+            (like, Wish::Action(action, (number >> 1).checked_sub(1).map(length)))
         })
     }
 }

@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, btree_map::BTreeMap};
 use std::hash::Hasher;
+use std::ops::ControlFlow;
 
 use parking_lot::RwLock;
 use siphasher::sip::SipHasher13;
@@ -258,15 +259,34 @@ impl State {
     /// All entries of one slot, as text: post, kind, user and length. O(entries), of which it makes a copy.
     #[must_use]
     pub fn entries(&self, slot: usize) -> Vec<(String, String, String, CausalLength)> {
-        let slot = self.copy_slot(slot);
         let mut entries = Vec::new();
+        let _: ControlFlow<()> = self.each_entry(slot, |Like { post, kind, user }, length| {
+            let [post, kind, user] = [post.as_str(), kind.as_str(), user.as_str()];
+            entries.push((post.to_owned(), kind.to_owned(), user.to_owned(), length));
+            ControlFlow::Continue(())
+        });
+        entries
+    }
+
+    /// Shows each entry of one slot to `look` until that breaks, from a copy of the slot: `look` may take its
+    /// time, and nobody waits for it. O(entries).
+    pub fn each_entry<B>(
+        &self,
+        slot: usize,
+        mut look: impl FnMut(Like<'_>, CausalLength) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let slot = self.copy_slot(slot);
+        let mut text = String::new();
         for (_, post, kind, likers) in slot.posts() {
             for (user, length) in likers.entries() {
-                let user = self.users.with_text(user, str::to_owned);
-                entries.push((post.as_str().to_owned(), kind.as_str().to_owned(), user, length));
+                // Copied out: while a name is looked at, nobody can be given one.
+                text.clear();
+                self.users.with_text(user, |name| text.push_str(name));
+                let user = UserId::new(&text).expect("only ids are interned");
+                look(Like { post, kind, user }, length)?;
             }
         }
-        entries
+        ControlFlow::Continue(())
     }
 
     /// A copy to read at leisure while others write: some 100 us for ten thousand likes.

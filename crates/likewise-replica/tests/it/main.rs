@@ -9,6 +9,7 @@ mod membership;
 mod messages;
 mod quorum;
 mod repair;
+mod restored;
 mod seen;
 
 use std::collections::BTreeMap;
