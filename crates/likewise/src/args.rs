@@ -39,6 +39,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Write all likes to a file of NDJSON, from which `import` restores them exactly
     Export(ExportArgs),
+    /// Write all likes to a file from which `restore` brings them back, checked and in little room
+    Backup(BackupArgs),
+    /// Merge a backup into the likes of a node and its cluster; nothing is taken back, and to repeat it is safe
+    Restore(RestoreArgs),
     /// Measure a node. It writes likes of posts whose names start with `bench-`
     Bench(BenchArgs),
     /// Ask whether a node is ready; exit code 0 if it is
@@ -196,6 +200,38 @@ pub struct ImportArgs {
 pub struct ExportArgs {
     /// The file, or `-` for standard output
     pub file: PathBuf,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise backup`
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// The file, or `-` for standard output
+    pub file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+    /// Print what the backup holds as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+}
+
+/// `likewise restore`
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The file; with --check also `-` for standard input
+    pub file: PathBuf,
+    /// Only check that the file is whole, and say what it holds; no node is asked
+    #[arg(long)]
+    pub check: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,

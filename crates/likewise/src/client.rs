@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,6 +13,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::args::NodeArgs;
+use crate::backup::error::BackupError;
 use crate::client::token::{Token, TokenError};
 use crate::client::trust::Trust;
 
@@ -94,6 +96,27 @@ pub enum ClientError {
         /// How many.
         lines: u64,
     },
+    /// A file is there that a backup would replace.
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// What a node sent is no whole backup.
+    Incomplete {
+        /// The node.
+        url: String,
+        /// What is wrong with it.
+        error: BackupError,
+    },
+    /// A file is no backup, or a damaged one.
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: BackupError,
+    },
+    /// A backup was to be restored that can be read only once, so that it can't be checked before.
+    Unchecked,
 }
 
 impl Client {
@@ -303,7 +326,7 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted { cause, .. } => cause.exit_code(),
-            Self::Url { .. } | Self::Token(_) => 2,
+            Self::Url { .. } | Self::Token(_) | Self::Unchecked => 2,
             Self::Unreachable { .. } => 3,
             _ => 1,
         }
@@ -345,7 +368,7 @@ impl fmt::Display for ClientError {
             }
             Self::File { what, source } => write!(f, "can't {what}: {source}"),
             Self::Interrupted { after, cause } => {
-                write!(f, "{cause}; {after}, and to import the whole again is safe")
+                write!(f, "{cause}; {after}, and to begin it again is safe")
             }
             Self::Rejected { lines } => {
                 write!(
@@ -353,6 +376,23 @@ impl fmt::Display for ClientError {
                     "{lines} lines were rejected and the others written: mend them and import again"
                 )
             }
+            Self::Exists { file } => write!(
+                f,
+                "{} is there already: choose another name, or replace it with --force",
+                file.display()
+            ),
+            Self::Incomplete { url, error } => write!(
+                f,
+                "what {url} sent is no whole backup: {error}; use nothing of it and try again"
+            ),
+            Self::Damaged { file, error } => write!(
+                f,
+                "{file} is not in order: {error}; use another copy of it or another backup"
+            ),
+            Self::Unchecked => write!(
+                f,
+                "a backup is checked to its end before anything of it is restored, and standard input can be read only once: give the name of a file"
+            ),
         }
     }
 }
@@ -364,6 +404,7 @@ impl std::error::Error for ClientError {
             Self::Token(error) => error.source(),
             Self::File { source, .. } => Some(source),
             Self::Interrupted { cause, .. } => Some(cause),
+            Self::Incomplete { error, .. } | Self::Damaged { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::args::{Command, ConsistencyArgs, CountArgs, HealthArgs, TopArgs, UsersArgs, WriteArgs};
 use crate::client::trust::{Trust, is_near};
 use crate::client::{Client, ClientError, encoded};
-use crate::{demo, load, transfer};
+use crate::{backup, demo, load, transfer};
 
 mod keygen;
 
@@ -39,6 +39,8 @@ pub fn run(command: &Command) -> Result<(), ClientError> {
         Command::Top(args) => top(args),
         Command::Import(args) => transfer::import(args),
         Command::Export(args) => transfer::export(args),
+        Command::Backup(args) => backup::take::run(args),
+        Command::Restore(args) => backup::restore::run(args),
         Command::Bench(args) => load::bench::run(args),
         Command::Health(args) => health(args),
         Command::Members(args) => members::show(args),

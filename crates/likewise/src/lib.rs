@@ -36,6 +36,8 @@ pub mod client;
 
 pub mod transfer;
 
+pub mod backup;
+
 pub mod load;
 
 mod reload;

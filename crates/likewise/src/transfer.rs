@@ -29,7 +29,7 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 const REJECTED_SHOWN_MAX: usize = 100;
 
 /// Bytes of an export that are read at once.
-const BLOCK_BYTES: usize = 256 << 10;
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
 /// What became of an import so far.
 #[derive(Debug, Default)]
@@ -188,7 +188,8 @@ fn to_file(
     whole
 }
 
-fn copy(
+/// Hands all of an answer to `write`, piece by piece.
+pub(crate) fn copy(
     client: &Client,
     input: &mut impl Read,
     bar: &ProgressBar,
@@ -205,12 +206,12 @@ fn copy(
     }
 }
 
-fn is_dash(path: &Path) -> bool {
+pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 /// A bar on standard error where that is a terminal, else nothing.
-fn progress(bytes: Option<u64>) -> ProgressBar {
+pub(crate) fn progress(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => (
             ProgressBar::new(bytes),

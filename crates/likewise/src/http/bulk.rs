@@ -68,7 +68,7 @@ pub(crate) async fn write(
     let landed = bulk.land_all().await;
     match taken.and(landed) {
         Ok(()) => Ok(json(&bulk.tally.answer())),
-        Err(error) => Err(error.midway(bulk.tally.accepted)),
+        Err(error) => Err(error.midway("lines", bulk.tally.accepted)),
     }
 }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::access::denial::Denial;
+use crate::backup::error::BackupError;
 use crate::http::access;
 use crate::http::limits::{
     BULK_BYTES_MAX, JSON_BYTES_MAX, PACE_BYTES_MIN, QUERY_POSTS_MAX, URI_BYTES_MAX,
@@ -101,9 +102,12 @@ pub(crate) enum ApiError {
     },
     /// The request is not let in.
     Denied(Denial),
-    /// A bulk request failed after some of its lines had been accepted.
+    /// The body is no part of a backup.
+    Backup(BackupError),
+    /// A bulk request failed after some of it had been accepted.
     Midway {
         cause: Box<Self>,
+        what: &'static str,
         accepted: u64,
     },
 }
@@ -137,13 +141,14 @@ impl ApiError {
             Self::Denied(Denial::Missing) => &problem::MISSING_TOKEN,
             Self::Denied(Denial::Right(_) | Denial::User { .. }) => &problem::FORBIDDEN,
             Self::Denied(_) => &problem::INVALID_TOKEN,
+            Self::Backup(_) => &problem::INVALID_BACKUP,
             Self::Midway { cause, .. } => cause.problem(),
         }
     }
 
     /// The same, told to a client whose bulk request had got so far.
-    pub(crate) fn midway(self, accepted: u64) -> Self {
-        Self::Midway { cause: Box::new(self), accepted }
+    pub(crate) fn midway(self, what: &'static str, accepted: u64) -> Self {
+        Self::Midway { cause: Box::new(self), what, accepted }
     }
 
     /// The body of the answer.
@@ -310,9 +315,15 @@ impl fmt::Display for ApiError {
             Self::NotReady(detail) => f.write_str(detail),
             Self::Forget { name, error } => write!(f, "member {name:?}: {error}"),
             Self::Denied(denial) => denial.fmt(f),
-            Self::Midway { cause, accepted } => write!(
+            Self::Backup(error) => {
+                write!(
+                    f,
+                    "body: {error}; send the blocks of a backup behind its header, as they are"
+                )
+            }
+            Self::Midway { cause, what, accepted } => write!(
                 f,
-                "{cause}; {accepted} lines had been accepted before, and to repeat the whole request is safe"
+                "{cause}; {accepted} {what} had been accepted before, and to repeat the whole request is safe"
             ),
         }
     }

@@ -24,6 +24,9 @@ pub(crate) const SCANS_MAX: usize = 4;
 /// Exports at once. One more is answered 503: each keeps a slot as text in memory.
 pub(crate) const EXPORTS_MAX: usize = 2;
 
+/// Backups at once. One more is answered 503: each takes a thread, and keeps a copy of a slot in memory.
+pub(crate) const BACKUPS_MAX: usize = 2;
+
 /// Event streams at once. One more is answered 503: each holds a connection for as long as it likes.
 pub(crate) const EVENT_STREAMS_MAX: usize = 256;
 
@@ -119,6 +122,9 @@ pub struct ServeLimits {
     pub body_time: Duration,
     /// How long [`PACE_BYTES_MIN`] of a bulk body may take to arrive. Then 408.
     pub bulk_pace_time: Duration,
+    /// How long a client may take until there is room for the next block of a backup, of 100 KB or so. Then the
+    /// connection is closed.
+    pub backup_block_time: Duration,
     /// How long the node may take to make a write durable. Then 503, with the outcome unknown.
     pub write_time: Duration,
     /// How long requests in flight may take to finish once the server stops. Then they are dropped.
@@ -135,6 +141,7 @@ impl Default for ServeLimits {
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             bulk_pace_time: Duration::from_secs(30),
+            backup_block_time: Duration::from_secs(30),
             write_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(10),
         }

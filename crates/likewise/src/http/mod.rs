@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
 //! and [`body`] (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`export`], [`classic`], [`members`], [`events`], [`operate`]. [`mod@access`] (with [`bearer`]), [`observe`] and
+//! [`bulk`], [`export`], [`backup`], [`restore`], [`classic`], [`members`], [`events`], [`operate`]. [`mod@access`] (with [`bearer`]), [`observe`] and
 //! [`leftover`] are around each of them, as the table of [`mod@route`]s below says, [`connections`] is around all, and
 //! [`openapi`] describes them. [`mod@edge`] is what stands in between where it was asked for: [`tls`], [`client_address`],
 //! [`rates`], [`cors`], [`access_log`].
@@ -29,7 +29,7 @@ use crate::cluster::Cluster;
 use crate::consistency::Consistency;
 use crate::http::edge::{Edge, surround};
 use crate::http::error::ApiError;
-use crate::http::limits::{EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
+use crate::http::limits::{BACKUPS_MAX, EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::Shedding;
 use crate::http::route::{Route, route};
 use crate::metrics::Metrics;
@@ -62,6 +62,10 @@ mod pace;
 mod bulk;
 
 mod export;
+
+mod backup;
+
+mod restore;
 
 mod classic;
 
@@ -162,6 +166,7 @@ pub(crate) struct Shared {
     scans: Arc<Semaphore>,
     bulk_requests: Semaphore,
     exports: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
     event_streams: Arc<Semaphore>,
 }
 
@@ -184,6 +189,7 @@ impl Api {
             scans: Arc::new(Semaphore::new(SCANS_MAX)),
             bulk_requests: Semaphore::new(limits.bulk_requests_max),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
             metrics: Metrics::new(cluster.clone(), edge.stale.clone()),
             node,
@@ -229,7 +235,7 @@ async fn write_within(
 }
 
 /// The table of routes: whether each gives way, and what each of its methods needs.
-fn routes() -> [Route; 20] {
+fn routes() -> [Route; 22] {
     use Need::{Admin, Nothing, Read, WriteAsUser};
     use Shedding::{AlwaysServed, Sheds};
     [
@@ -243,6 +249,8 @@ fn routes() -> [Route; 20] {
         route("/v1/query", Sheds).post(Read, query::query),
         route("/v1/likes", Sheds).post(WriteAsUser, bulk::write),
         route("/v1/export", Sheds).get(Read, export::export),
+        route("/v1/backup", Sheds).get(Admin, backup::read),
+        route("/v1/restore", Sheds).post(Admin, restore::write),
         route("/v1/top", Sheds).get(Read, posts::top),
         route("/like", Sheds).post(WriteAsUser, classic::like),
         route("/likes", Sheds).get(Read, classic::likes),

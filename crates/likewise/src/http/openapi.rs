@@ -14,7 +14,8 @@ use crate::access::right::Need;
 use crate::http::error::{ApiError, PROBLEM_JSON, ProblemDocument};
 use crate::http::parameters::Parameters;
 use crate::http::{
-    answers, bulk, classic, events, export, likes, lines, members, operate, posts, query, routes,
+    answers, backup, bulk, classic, events, export, likes, lines, members, operate, posts, query,
+    restore, routes,
 };
 
 #[derive(OpenApi)]
@@ -40,7 +41,7 @@ use crate::http::{
         likes::like, likes::unlike, likes::read, bulk::write,
         posts::read, posts::reactions, posts::likers, posts::top, query::query,
         classic::like, classic::likes, classic::node,
-        export::export, members::read, events::stream, members::leave, members::forget,
+        export::export, backup::read, restore::write, members::read, events::stream, members::leave, members::forget,
         operate::livez, operate::readyz, operate::metrics, operate::problem, serve,
     ),
     components(schemas(

@@ -43,6 +43,8 @@ problems! {
         "Parameters that the route does not know are refused, so that a typing error is not silently ignored.";
     INVALID_BODY = "invalid-body", BAD_REQUEST, "The body is not valid", None,
         "The body is not the JSON that the route expects. The detail says where. /openapi.json describes each body.";
+    INVALID_BACKUP = "invalid-backup", BAD_REQUEST, "The body is no backup, or a damaged one", None,
+        "POST /v1/restore takes the blocks of a backup behind its header, as GET /v1/backup gave them. The detail says at which byte of the body it was something else. `likewise restore --check FILE` checks a file; use another copy of it or another backup.";
     TOO_MANY_POSTS = "too-many-posts", BAD_REQUEST, "Too many posts in one query", None,
         "A query names at most 1000 posts. Send the rest in another query.";
     MISSING_TOKEN = "missing-token", UNAUTHORIZED, "The request shows no token", None,
