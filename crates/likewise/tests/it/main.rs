@@ -16,6 +16,10 @@ mod config;
 
 mod cli;
 
+mod backup;
+
+mod restoring;
+
 mod crash;
 
 mod disk;
