@@ -11,7 +11,7 @@ use crate::stream::block_on;
 use crate::{Bound, Target, assert_says_something};
 
 /// A node with its threads, queue, routes and metrics. Its queue alone has room for 16,384 events.
-const NODE_BYTES: usize = 3 << 20;
+pub(crate) const NODE_BYTES: usize = 3 << 20;
 
 /// [`http_connection`]
 pub const HTTP_CONNECTION: Target = Target {
@@ -34,7 +34,7 @@ pub const HTTP_BODY: Target = Target {
 /// A request is buffered and its body gathered; a query of posts that have two bytes each, `"",`, becomes a
 /// list of 24 bytes each that doubles, and an answer of some 30; a line of a bulk write becomes a like in the
 /// state, and one that is rejected an error, up to a number.
-const BODY_FACTOR: usize = 256;
+pub(crate) const BODY_FACTOR: usize = 256;
 
 /// [`http_parameters`]
 pub const HTTP_PARAMETERS: Target = Target {
@@ -61,7 +61,8 @@ pub const BULK_LINES: Target = Target {
 /// behind it.
 const LAST_REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
-fn served(requests: &[u8]) {
+/// Serves a connection that says this.
+pub(crate) fn served(requests: &[u8]) {
     block_on(async {
         let service = Service::new();
         let answers = service.answer(&[requests, LAST_REQUEST].concat()).await;

@@ -9,7 +9,7 @@
 //! - `cargo +nightly fuzz run TARGET`, guided by coverage: see `fuzz/README.md`.
 //!
 //! One file a family of decoders: [`state`], [`replica`], [`votes`], [`gossip`], [`stream`], [`journal`], [`http`],
-//! [`client`], [`edge`], [`access`], [`settings`].
+//! [`client`], [`edge`], [`access`], [`backup`], [`settings`].
 
 pub mod state;
 
@@ -30,6 +30,8 @@ pub mod client;
 pub mod edge;
 
 pub mod access;
+
+pub mod backup;
 
 pub mod settings;
 
@@ -100,6 +102,9 @@ pub const TARGETS: &[Target] = &[
     access::TOKENS_FILE,
     access::JWKS_FILE,
     access::AUTHORIZATION,
+    backup::BACKUP_FILE,
+    backup::BACKUP_SEALED,
+    backup::RESTORE_BODY,
     settings::SETTINGS_FILE,
     settings::KEY_FILE,
     settings::PEERS_FILE,

@@ -9,6 +9,7 @@ mod bulk;
 pub(crate) mod client;
 mod original;
 mod problems;
+mod restore;
 mod votes;
 
 use client::{Client, Served};

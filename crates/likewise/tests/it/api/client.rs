@@ -147,6 +147,20 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// A client for which the system holds next to nothing: what it does not read the server still has, but for
+    /// the 4 MB or so that a server's side holds.
+    pub(crate) fn with_little_room(address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let stream = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4 << 10).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, &[], b"")
     }
@@ -249,6 +263,19 @@ impl Client {
     /// Whether the server has closed the connection, once it has.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0)) || self.stream.get_ref().peer_addr().is_err()
+    }
+
+    /// The status of an answer of which nothing else is read yet.
+    pub(crate) fn status(&mut self) -> u16 {
+        let line = self.line().expect("the server answers");
+        line.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Whether the chunks of an answer end before their end.
+    pub(crate) fn breaks_off(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let _ = self.stream.read_to_end(&mut rest);
+        !rest.ends_with(b"0\r\n\r\n")
     }
 
     fn line(&mut self) -> Option<String> {

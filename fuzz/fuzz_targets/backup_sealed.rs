@@ -1,0 +1,4 @@
+//! libFuzzer's way into [`likewise_fuzz::backup::backup_sealed`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| likewise_fuzz::backup::backup_sealed(data));
