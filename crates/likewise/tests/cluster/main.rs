@@ -17,6 +17,8 @@ mod wires;
 
 mod voters;
 
+mod backups;
+
 mod original;
 
 mod strangers;

@@ -11,10 +11,10 @@ use super::nodes::{Cluster, Node, run};
 const VOTERS: [&str; 2] = ["--voters", "a,b,c"];
 
 /// How long voters get to answer where they are there: generous, for a machine that is busy.
-const ENOUGH: &str = "consistency=linearizable&timeout=30s";
+pub(crate) const ENOUGH: &str = "consistency=linearizable&timeout=30s";
 
 /// Status and JSON of a request.
-fn ask(method: &str, node: &Node, path: &str) -> (u16, Value) {
+pub(crate) fn ask(method: &str, node: &Node, path: &str) -> (u16, Value) {
     let (url, agent) = (format!("{}{path}", node.url), agent(PATIENCE));
     let answer = match method {
         "PUT" => agent.put(&url).send_empty(),
@@ -27,7 +27,7 @@ fn ask(method: &str, node: &Node, path: &str) -> (u16, Value) {
 }
 
 /// The likes of a post and who gave them, as a majority holds them.
-fn linearizable(node: &Node, post: &str) -> (u64, Value) {
+pub(crate) fn linearizable(node: &Node, post: &str) -> (u64, Value) {
     let (status, count) = ask("GET", node, &format!("/v1/posts/{post}?{ENOUGH}"));
     assert_eq!(status, 200, "{count}");
     let (status, list) = ask("GET", node, &format!("/v1/posts/{post}/likes?{ENOUGH}"));
@@ -47,7 +47,8 @@ fn until_askable(node: &Node, voters: u64) {
     });
 }
 
-fn cluster() -> Cluster {
+/// A cluster of three voters, each of which could ask all.
+pub(crate) fn cluster() -> Cluster {
     let cluster = Cluster::start_with(3, &VOTERS);
     cluster.running().for_each(|node| until_askable(node, 3));
     cluster
