@@ -46,10 +46,8 @@ pub(crate) struct Peers {
     came_with_data: bool,
     /// Whether this node has had a whole look at what a peer knows.
     pub(crate) caught_up: bool,
-    /// Entries from peers that were new here.
-    pub(crate) news: u64,
-    /// How many there will be when what was lacking at the last comparison has come.
-    pub(crate) awaited: Option<u64>,
+    /// What was lacking at the last comparison, while it has not come.
+    pub(crate) awaited: Option<Awaited>,
     /// Rounds of which all has come that was lacking.
     pub(crate) rounds_filled: u32,
     /// Whether the disk takes anything. If not, nobody should look for what could be sent here.
@@ -59,6 +57,15 @@ pub(crate) struct Peers {
     pub(crate) filling: Option<(NodeId, Duration)>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) figures: RepairFigures,
+}
+
+/// What a peer holds that was lacking here. What others mail meanwhile does not count: it may be anything.
+#[derive(Clone, Copy)]
+pub(crate) struct Awaited {
+    /// Who mails it.
+    pub(crate) from: NodeId,
+    /// Entries that are still to come.
+    pub(crate) entries: u64,
 }
 
 /// A peer that this node mails to.
@@ -186,7 +193,6 @@ impl Peers {
             next_status: Duration::ZERO,
             last_change: Duration::ZERO,
             caught_up: false,
-            news: 0,
             awaited: None,
             rounds_filled: 0,
             writable: true,
@@ -255,11 +261,14 @@ impl Peers {
         Ok(())
     }
 
-    /// So many entries of a frame were new.
-    pub(crate) fn merged(&mut self, news: u64) {
+    /// A frame had so many entries that may have been lacking, of which so many were new.
+    pub(crate) fn merged(&mut self, link: LinkId, brought: u64, news: u64) {
         if news > 0 {
             self.last_change = self.now;
-            self.news += news;
+        }
+        let from = self.links.get(&link).map(|known| known.peer.node);
+        if let Some(awaited) = self.awaited.as_mut().filter(|awaited| Some(awaited.from) == from) {
+            awaited.entries = awaited.entries.saturating_sub(brought);
             self.look_whether_caught_up();
         }
     }

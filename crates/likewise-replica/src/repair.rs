@@ -29,7 +29,7 @@ use crate::limits::{
 use crate::member::{LinkId, NodeId};
 use crate::message::{GROUP_SLOTS, GROUPS, Message};
 use crate::output::Output;
-use crate::peers::Peers;
+use crate::peers::{Awaited, Peers};
 
 /// A repair that this node has begun.
 pub(crate) struct Repair {
@@ -339,7 +339,7 @@ impl Peers {
     fn repaired_before_ready(&mut self, repair: &Repair) {
         // To hold what another newcomer holds is no end.
         if repair.settled {
-            self.awaited = Some(self.news.saturating_add(repair.lacking));
+            self.awaited = Some(Awaited { from: repair.node, entries: repair.lacking });
         }
         self.repair_again(repair, REPAIR_AGAIN);
         self.look_whether_caught_up();
@@ -354,7 +354,7 @@ impl Peers {
 
     /// Once as much has come as was lacking at the last round, and that often enough, this node has caught up.
     pub(crate) fn look_whether_caught_up(&mut self) {
-        if self.awaited.take_if(|awaited| self.news >= *awaited).is_some() {
+        if self.awaited.take_if(|awaited| awaited.entries == 0).is_some() {
             self.rounds_filled += 1;
             self.caught_up |= self.rounds_filled >= ROUNDS_TO_BE_READY;
         }

@@ -322,13 +322,17 @@ impl Replica {
             _ if !self.peers.links.contains_key(&link) => return,
             Entries::Delta(delta) => {
                 self.merge_entries(&delta);
-                Ok(())
+                Ok(Some(delta.len()))
             }
-            Entries::Chunk { first, chunk } => self.merge_chunk(link, first, &chunk),
+            Entries::Chunk { first, chunk } => self.merge_chunk(link, first, &chunk).map(|()| None),
         };
-        self.peers.merged((self.gathered.len() - before) as u64);
+        let news = self.gathered.len() - before;
+        // Of whole slots only what was new can have been lacking; whoever mails entries mails what was, though
+        // another peer may have brought it by now.
+        let brought = merged.as_ref().map_or(0, |entries| entries.unwrap_or(news));
+        self.peers.merged(link, brought as u64, news as u64);
         match merged {
-            Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),
+            Ok(_) => self.waiting.push(Waiting::Peer(link, frame.number)),
             Err(error) => self.close(link, format!("it sent entries that make no sense: {error}")),
         }
     }

@@ -179,6 +179,31 @@ fn an_empty_node_has_not_caught_up_before_it_holds_everything() {
     }
 }
 
+/// What others mail meanwhile is not what was found lacking, however much it is.
+#[test]
+fn a_newcomer_does_not_take_the_news_of_another_one_for_what_it_lacks() {
+    const LACKING: usize = 50;
+    let mut cluster = Cluster::new(3);
+    (0..LACKING).for_each(|user| cluster.recover(0, user / 10, user));
+    // The third one has nothing either, and clients write to it already.
+    cluster.connect(1, 2);
+    cluster.open(1, 0);
+    for user in 0..40 * LACKING {
+        cluster.like(2, 1_000 + user / 10, 1_000_000 + user);
+        cluster.run_for(Duration::from_millis(1));
+    }
+    assert!(cluster.nodes[1].likes() as usize > 20 * LACKING, "it hears of them");
+    assert!(!cluster.nodes[1].replica.has_caught_up(), "and lacks what the first one holds");
+    // Only now can the first one mail.
+    cluster.open(0, 1);
+    cluster.run_until("caught up", |it| it.nodes[1].replica.has_caught_up());
+    let held = |user: usize| {
+        let (post, user) = (format!("post-{}", user / 10), format!("user-{user}"));
+        cluster.nodes[1].state.length(Like::new(&post, "like", &user).unwrap()).liked()
+    };
+    assert!((0..LACKING).all(held), "it has caught up with what the first one held");
+}
+
 #[test]
 fn two_newcomers_do_not_take_each_other_for_the_cluster() {
     let mut cluster = Cluster::new(3);
