@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
-use likewise::cluster::handshake;
+use likewise::cluster::handshake::{self, Versions};
 use likewise::cluster::link_error::LinkError;
 use likewise::cluster::secret::Secret;
 use likewise::cluster::stream::FRAME_BYTES_MAX;
@@ -146,13 +146,23 @@ fn frame_seeds() -> Vec<Vec<u8>> {
 pub fn handshake(data: &[u8]) {
     let (secret, hello) = (&*SECRET, &b"hello"[..]);
     let mut answered = Vec::new();
-    let accepted = block_on(handshake::accept(tokio::io::join(data, &mut answered), secret, hello));
+    let accepted = block_on(handshake::accept(
+        tokio::io::join(data, &mut answered),
+        secret,
+        hello,
+        Versions::SPOKEN,
+    ));
     let Err(error) = accepted else { panic!("a link without the secret") };
     assert_says_something(&error);
     // Nobody gets more than a reply and a message of the handshake.
     assert!(answered.len() <= 64, "a stranger is answered {} bytes", answered.len());
     let mut sent = Vec::new();
-    let opened = block_on(handshake::open(tokio::io::join(data, &mut sent), secret, hello));
+    let opened = block_on(handshake::open(
+        tokio::io::join(data, &mut sent),
+        secret,
+        hello,
+        Versions::SPOKEN,
+    ));
     let Err(error) = opened else { panic!("a link without the secret") };
     assert_says_something(&error);
 }
@@ -163,7 +173,7 @@ fn handshake_seeds() -> Vec<Vec<u8>> {
     let preamble = |secret: &Secret| {
         let mut sent = Vec::new();
         let nobody = tokio::io::join(&[][..], &mut sent);
-        let opened = block_on(handshake::open(nobody, secret, b"hello"));
+        let opened = block_on(handshake::open(nobody, secret, b"hello", Versions::SPOKEN));
         assert!(opened.is_err(), "nobody was there");
         sent
     };

@@ -42,6 +42,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::cluster::gossip::{Command, Gossip};
+use crate::cluster::handshake::Versions;
 use crate::cluster::links::Links;
 use crate::cluster::metered::Traffic;
 use crate::cluster::secret::Secret;
@@ -230,6 +231,7 @@ pub(crate) struct Start<'a> {
     pub(crate) join: Vec<String>,
     pub(crate) data: Option<&'a Path>,
     pub(crate) secret: Secret,
+    pub(crate) versions: Versions,
     pub(crate) seed: u64,
 }
 
@@ -244,7 +246,7 @@ impl Cluster {
     /// Takes part: from now on others can find this node, and it looks for them.
     pub(crate) fn start(start: Start<'_>, sockets: Sockets, node: Node) -> Self {
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
-        let Start { cluster, me, advertise, join, data, secret, seed } = start;
+        let Start { cluster, me, advertise, join, data, secret, versions, seed } = start;
         let identity = Identity { node: me.node, incarnation: me.incarnation, address: advertise };
         let shared =
             Arc::new(Shared::new(cluster, me, Some(advertise), node, Some(commands.clone())));
@@ -254,7 +256,7 @@ impl Cluster {
             shared.node.alone();
         }
         let targets = shared.targets.subscribe();
-        let links = Links::new(shared.clone(), secret.clone(), commands.clone());
+        let links = Links::new(shared.clone(), secret.clone(), versions, commands.clone());
         let gossip = Gossip::new(identity, seed, sockets.udp, secret, shared.clone(), seeds);
         tokio::spawn(gossip.run(queue, commands));
         tokio::spawn(links.run(sockets.tcp, targets, shared.left.subscribe()));

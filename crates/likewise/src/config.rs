@@ -12,6 +12,7 @@ use likewise_replica::quorum::voters::Voters;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::access::AccessSettings;
+use crate::cluster::handshake::Versions;
 use crate::config::edge::EdgeConfig;
 use crate::config::error::{ConfigError, invalid};
 use crate::config::settings::Settings;
@@ -85,6 +86,9 @@ pub struct ClusterConfig {
     pub join: Vec<String>,
     /// The file with the cluster's secret.
     pub key_file: Option<PathBuf>,
+    /// The versions of the protocol to speak with them: those of this release, whatever was typed. The drill of
+    /// a rolling update changes it, to be a node of the next one.
+    pub versions: Versions,
 }
 
 impl Config {

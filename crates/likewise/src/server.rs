@@ -90,6 +90,7 @@ impl Server {
                     join: settings.join.clone(),
                     data: config.data.as_deref(),
                     secret,
+                    versions: settings.versions,
                     seed: u64::from_le_bytes(*random()?.first_chunk().expect("it has 16 bytes")),
                 };
                 Cluster::start(start, sockets, node)

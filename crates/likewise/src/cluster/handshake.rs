@@ -31,9 +31,19 @@ use crate::cluster::stream::{FrameReader, FrameWriter};
 /// Bytes of a hello. A longer one is refused.
 pub const HELLO_BYTES_MAX: usize = 4 << 10;
 
-/// The versions of the protocol that this node speaks.
-const OLDEST: u8 = 1;
-const NEWEST: u8 = 1;
+/// The versions of the protocol that a node speaks, from the oldest to the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// The oldest. A link to whoever speaks only older ones is refused.
+    pub oldest: u8,
+    /// The newest. It is spoken with whoever knows it.
+    pub newest: u8,
+}
+
+impl Versions {
+    /// Those that this release speaks.
+    pub const SPOKEN: Self = Self { oldest: 1, newest: 1 };
+}
 
 /// How long the preamble may be under way. Whoever opens a link sends it at once, so who has sent none by
 /// then is no node, and is hung up on: strangers must not take the room of nodes by saying nothing.
@@ -74,16 +84,21 @@ enum Verdict {
 ///
 /// # Errors
 /// Where the connection fails, or one side does not want the other.
-pub async fn open<S>(mut io: S, secret: &Secret, hello: &[u8]) -> Result<Opened<S>, LinkError>
+pub async fn open<S>(
+    mut io: S,
+    secret: &Secret,
+    hello: &[u8],
+    ours: Versions,
+) -> Result<Opened<S>, LinkError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let keys = secret.first();
-    let preamble = preamble((OLDEST, NEWEST), secret.cluster(), keys.tag);
+    let preamble = preamble(ours, secret.cluster(), keys.tag);
     io.write_all(&preamble).await?;
     let mut reply = [0; REPLY_BYTES];
     io.read_exact(&mut reply).await?;
-    let version = judge_reply(&reply)?;
+    let version = judge_reply(&reply, ours)?;
     let mut noise = noise(keys, &preamble, &reply, true);
     send(&mut io, &mut noise).await?;
     receive(&mut io, &mut noise).await?;
@@ -95,14 +110,19 @@ where
 ///
 /// # Errors
 /// Where the connection fails, or one side does not want the other.
-pub async fn accept<S>(mut io: S, secret: &Secret, hello: &[u8]) -> Result<Opened<S>, LinkError>
+pub async fn accept<S>(
+    mut io: S,
+    secret: &Secret,
+    hello: &[u8],
+    ours: Versions,
+) -> Result<Opened<S>, LinkError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut preamble = [0; PREAMBLE_BYTES];
     let heard = timeout(PREAMBLE_TIME, io.read_exact(&mut preamble)).await;
     heard.map_err(|_| LinkError::Silent)??;
-    let judged = judge_preamble(&preamble, secret);
+    let judged = judge_preamble(&preamble, secret, ours);
     let (verdict, version) = match &judged {
         Ok((_, version)) => (Verdict::Accepted, *version),
         Err(LinkError::Version { .. }) => (Verdict::Version, 0),
@@ -111,7 +131,7 @@ where
         // Whatever that is, it would not understand an answer.
         Err(_) => return Err(LinkError::NotLikewise),
     };
-    let reply = reply(verdict, version, (OLDEST, NEWEST));
+    let reply = reply(verdict, version, ours);
     io.write_all(&reply).await?;
     io.flush().await?;
     let (keys, version) = judged?;
@@ -121,24 +141,25 @@ where
     greet(io, noise, hello, version).await
 }
 
-fn preamble((oldest, newest): (u8, u8), cluster: Tag, key: Tag) -> Vec<u8> {
+fn preamble(Versions { oldest, newest }: Versions, cluster: Tag, key: Tag) -> Vec<u8> {
     [&MAGIC[..], &[oldest, newest], &cluster.0, &key.0].concat()
 }
 
-fn reply(verdict: Verdict, version: u8, (oldest, newest): (u8, u8)) -> Vec<u8> {
+fn reply(verdict: Verdict, version: u8, Versions { oldest, newest }: Versions) -> Vec<u8> {
     [&MAGIC[..], &[verdict as u8, version, oldest, newest]].concat()
 }
 
 fn judge_preamble<'a>(
     preamble: &[u8; PREAMBLE_BYTES],
     secret: &'a Secret,
+    ours: Versions,
 ) -> Result<(&'a Keys, u8), LinkError> {
     let rest = preamble.strip_prefix(&MAGIC).ok_or(LinkError::NotLikewise)?;
     let (cluster, key) = rest[2..].split_at(TAG_BYTES);
-    let theirs = (rest[0], rest[1]);
-    let version = theirs.1.min(NEWEST);
-    if version < theirs.0.max(OLDEST) {
-        return Err(LinkError::Version { theirs, ours: (OLDEST, NEWEST) });
+    let theirs = Versions { oldest: rest[0], newest: rest[1] };
+    let version = theirs.newest.min(ours.newest);
+    if version < theirs.oldest.max(ours.oldest) {
+        return Err(LinkError::Version { theirs, ours });
     }
     if *cluster != secret.cluster().0 {
         return Err(LinkError::OtherCluster);
@@ -147,16 +168,16 @@ fn judge_preamble<'a>(
     Ok((secret.keys(tag).ok_or(LinkError::OtherSecret)?, version))
 }
 
-fn judge_reply(reply: &[u8; REPLY_BYTES]) -> Result<u8, LinkError> {
+fn judge_reply(reply: &[u8; REPLY_BYTES], ours: Versions) -> Result<u8, LinkError> {
     let rest = reply.strip_prefix(&MAGIC).ok_or(LinkError::NotLikewise)?;
     let [verdict, version, oldest, newest] = *rest else { return Err(LinkError::NotLikewise) };
     match verdict {
         verdict if verdict == Verdict::Accepted as u8 => {
-            let is_spoken = (OLDEST..=NEWEST).contains(&version);
+            let is_spoken = (ours.oldest..=ours.newest).contains(&version);
             is_spoken.then_some(version).ok_or(LinkError::NotLikewise)
         }
         verdict if verdict == Verdict::Version as u8 => {
-            Err(LinkError::Version { theirs: (oldest, newest), ours: (OLDEST, NEWEST) })
+            Err(LinkError::Version { theirs: Versions { oldest, newest }, ours })
         }
         verdict if verdict == Verdict::Cluster as u8 => Err(LinkError::OtherCluster),
         verdict if verdict == Verdict::Secret as u8 => Err(LinkError::OtherSecret),

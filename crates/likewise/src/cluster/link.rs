@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 use crate::cluster::gossip::Command;
+use crate::cluster::handshake::Opened;
 use crate::cluster::link_error::LinkError;
 use crate::cluster::metered::Metered;
 use crate::cluster::stream::{FrameReader, FrameWriter};
@@ -48,8 +49,17 @@ type Connection = Metered<TcpStream>;
 
 /// The two directions of an open link.
 pub(crate) struct LinkStream {
-    pub(crate) reader: FrameReader<ReadHalf<Connection>>,
-    pub(crate) writer: FrameWriter<WriteHalf<Connection>>,
+    reader: FrameReader<ReadHalf<Connection>>,
+    writer: FrameWriter<WriteHalf<Connection>>,
+    /// The version of the protocol that both sides speak.
+    version: u8,
+}
+
+impl LinkStream {
+    pub(crate) fn new(opened: Opened<Connection>) -> Self {
+        let Opened { reader, writer, version, .. } = opened;
+        Self { reader, writer, version }
+    }
 }
 
 /// Tells the node of its link, when that is dropped too.
@@ -77,9 +87,9 @@ pub(crate) async fn carry(
     let introduced = Command::Introduced { peer: peer.clone(), notices: told };
     // The task ends only with the node.
     let _ = commands.send(introduced).await;
-    tracing::debug!(peer = peer.name, ?direction, "link opened");
+    let LinkStream { reader, writer, version } = stream;
+    tracing::debug!(peer = peer.name, ?direction, version, "link opened");
     let registered = Registered { node, link: node.link_opened(peer, direction, outgoing) };
-    let LinkStream { reader, writer } = stream;
     tokio::select! {
         ended = receive(&registered, commands, reader) => ended,
         ended = send(writer, messages, notices) => ended,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::cluster::handshake::Versions;
+
 /// Why a link could not be opened, or broke.
 #[derive(Debug)]
 pub enum LinkError {
@@ -13,9 +15,9 @@ pub enum LinkError {
     /// Both sides have no version of the protocol in common.
     Version {
         /// The oldest and the newest that the peer speaks.
-        theirs: (u8, u8),
+        theirs: Versions,
         /// The oldest and the newest that this node speaks.
-        ours: (u8, u8),
+        ours: Versions,
     },
     /// The peer is of another cluster.
     OtherCluster,
@@ -70,7 +72,7 @@ impl fmt::Display for LinkError {
             Self::Version { theirs, ours } => write!(
                 f,
                 "the peer speaks versions {} to {} of the protocol, this node {} to {}: upgrade the older one",
-                theirs.0, theirs.1, ours.0, ours.1
+                theirs.oldest, theirs.newest, ours.oldest, ours.newest
             ),
             Self::OtherCluster => f.write_str(
                 "the peer belongs to another cluster: give both the same --cluster-name, or don't let them reach each other",

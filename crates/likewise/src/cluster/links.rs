@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use crate::cluster::callers::{Call, Callers};
 use crate::cluster::complaints::Complaints;
 use crate::cluster::gossip::Command;
+use crate::cluster::handshake::Versions;
 use crate::cluster::hello::{Hello, HelloError};
 use crate::cluster::link::{self, LinkStream};
 use crate::cluster::link_error::LinkError;
@@ -46,6 +47,7 @@ pub(crate) struct Links(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     secret: Arc<Secret>,
+    versions: Versions,
     commands: mpsc::Sender<Command>,
     /// About links that this node opened or tried to open.
     of_members: Mutex<Complaints>,
@@ -76,11 +78,13 @@ impl Links {
     pub(crate) fn new(
         shared: Arc<Shared>,
         secret: Arc<Secret>,
+        versions: Versions,
         commands: mpsc::Sender<Command>,
     ) -> Self {
         Self(Arc::new(Inner {
             shared,
             secret,
+            versions,
             commands,
             of_members: Mutex::default(),
             of_callers: Mutex::default(),
@@ -186,12 +190,14 @@ impl Links {
             stream.set_nodelay(true).map_err(Refusal::Io)?;
             let stream = Metered::new(stream, self.0.shared.figures.links.clone());
             let hello = self.hello();
-            handshake::open(stream, &self.0.secret, &hello).await.map_err(Refusal::Link)
+            let versions = self.0.versions;
+            let opened = handshake::open(stream, &self.0.secret, &hello, versions).await;
+            opened.map_err(Refusal::Link)
         };
         let opened = timeout(HANDSHAKE_TIME, opening).await.map_err(|_| Refusal::TooSlow)??;
         let peer = self.greet(&opened.hello)?;
         if peer.node == target.identity.node {
-            Ok((LinkStream { reader: opened.reader, writer: opened.writer }, peer))
+            Ok((LinkStream::new(opened), peer))
         } else {
             Err(Refusal::Stranger(peer.node))
         }
@@ -203,10 +209,10 @@ impl Links {
             stream.set_nodelay(true).map_err(Refusal::Io)?;
             let stream = Metered::new(stream, self.0.shared.figures.links.clone());
             let hello = self.hello();
-            let opened = handshake::accept(stream, &self.0.secret, &hello).await;
+            let opened = handshake::accept(stream, &self.0.secret, &hello, self.0.versions).await;
             let opened = opened.map_err(Refusal::Link)?;
             let peer = self.greet(&opened.hello)?;
-            Ok((LinkStream { reader: opened.reader, writer: opened.writer }, peer))
+            Ok((LinkStream::new(opened), peer))
         };
         let opened = timeout(HANDSHAKE_TIME, opening).await.unwrap_or(Err(Refusal::TooSlow));
         drop(call);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::cluster::handshake::Versions;
 use crate::config::error::{ConfigError, invalid};
 use crate::config::settings::Settings;
 use crate::config::{ClusterConfig, address};
@@ -54,7 +55,8 @@ pub(super) fn cluster(settings: &Settings) -> Result<Option<ClusterConfig>, Conf
         return Err(invalid("join", far, &remedy));
     }
     let advertise_http = settings.advertise_http.clone();
-    Ok(Some(ClusterConfig { bind, advertise, advertise_http, join, key_file }))
+    let versions = Versions::SPOKEN;
+    Ok(Some(ClusterConfig { bind, advertise, advertise_http, join, key_file, versions }))
 }
 
 fn host_and_port(setting: &'static str, value: &str) -> Result<(), ConfigError> {

@@ -46,6 +46,7 @@ pub(super) fn advertised_http(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::handshake::Versions;
 
     async fn judged(advertise: Option<&str>, bound: &str, join: &str) -> Result<String, String> {
         let bound = bound.parse().unwrap();
@@ -55,6 +56,7 @@ mod tests {
             advertise_http: None,
             join: vec!["seed.invalid:1".to_owned(), join.to_owned()],
             key_file: None,
+            versions: Versions::SPOKEN,
         };
         let address = advertised(&settings, bound).await;
         address.map(|address| address.to_string()).map_err(|error| error.to_string())

@@ -5,14 +5,17 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
-use crate::cluster::handshake::{Opened, accept, open};
+use crate::cluster::handshake::{Opened, Versions, accept, open};
 use crate::cluster::secret::Secret;
 
 async fn pair(buffer: usize) -> (Opened<DuplexStream>, Opened<DuplexStream>) {
     let (left, right) = duplex(buffer);
     let secret = Secret::open("tested");
-    let (opened, accepted) =
-        tokio::join!(open(left, &secret, b"left"), accept(right, &secret, b"right"));
+    let versions = Versions::SPOKEN;
+    let (opened, accepted) = tokio::join!(
+        open(left, &secret, b"left", versions),
+        accept(right, &secret, b"right", versions)
+    );
     (opened.unwrap(), accepted.unwrap())
 }
 
@@ -101,8 +104,11 @@ async fn tapped(change: impl FnOnce(&mut Vec<u8>)) -> Result<Option<Vec<u8>>, Li
         }
         (from_left, to_right)
     });
-    let (opened, accepted) =
-        tokio::join!(open(left, &secret, b"left"), accept(right, &secret, b"right"));
+    let versions = Versions::SPOKEN;
+    let (opened, accepted) = tokio::join!(
+        open(left, &secret, b"left", versions),
+        accept(right, &secret, b"right", versions)
+    );
     let (mut opened, mut accepted) = (opened.unwrap(), accepted.unwrap());
     let (mut from_left, mut to_right) = taken.await.unwrap();
     opened.writer.write(b"a frame to be changed").unwrap();
