@@ -9,8 +9,13 @@ mod nodes;
 mod load;
 mod record;
 
+mod holdings;
+mod steady;
+mod update;
+
 mod faults;
 mod leaving;
+mod rolling;
 
 mod partition;
 mod wires;

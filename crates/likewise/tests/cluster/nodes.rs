@@ -1,6 +1,7 @@
 //! Nodes as child processes, alone and as a cluster: started, killed, paused, wiped, asked to leave.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -14,12 +15,17 @@ use super::ask::{self, DETECTION, PATIENCE, View, check, until};
 /// Lines of a node's log that a failed test shows.
 const LINES_SHOWN: usize = 60;
 
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_likewise");
+
 /// An address on which the system chooses the port.
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
 /// How a node is started, as often as it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
+    /// What it runs: the binary under test, unless it is to be of another version.
+    pub(crate) binary: PathBuf,
     pub(crate) name: String,
     pub(crate) data: PathBuf,
     pub(crate) http: String,
@@ -36,6 +42,7 @@ impl Setup {
     /// A node on loopback that joins nobody, with its data in a subfolder of `folder`.
     pub(crate) fn new(name: &str, folder: &Path) -> Self {
         Self {
+            binary: PathBuf::from(BINARY),
             name: name.to_owned(),
             data: folder.join(name),
             http: ANY_PORT.to_owned(),
@@ -61,7 +68,7 @@ impl Setup {
 
     /// The command line of this node.
     pub(crate) fn command(&self) -> Command {
-        let mut command = binary_under(&self.under, self.namespace.as_deref());
+        let mut command = binary_under(&self.under, self.namespace.as_deref(), &self.binary);
         command.args(["serve", "--name", &self.name, "--http", &self.http]);
         command.args(["--cluster", &self.cluster, "--data"]).arg(&self.data);
         command.args(self.joins.iter().flat_map(|address| ["--join", address]));
@@ -86,13 +93,13 @@ impl Setup {
 
 /// The binary under test, with nothing of its settings from the test's own environment.
 pub(crate) fn binary(namespace: Option<&str>) -> Command {
-    binary_under(&[], namespace)
+    binary_under(&[], namespace, Path::new(BINARY))
 }
 
-fn binary_under(under: &[String], namespace: Option<&str>) -> Command {
+fn binary_under(under: &[String], namespace: Option<&str>, binary: &Path) -> Command {
     let entering = namespace.map(|namespace| ["ip", "netns", "exec", namespace]);
     let words = entering.iter().flatten().copied().chain(under.iter().map(String::as_str));
-    let mut words = words.chain([env!("CARGO_BIN_EXE_likewise")]);
+    let mut words = words.map(OsStr::new).chain([binary.as_os_str()]);
     let mut command = Command::new(words.next().expect("the binary is one of them"));
     command.args(words);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIKEWISE_")) {
@@ -316,10 +323,16 @@ impl Cluster {
 
     /// The same, each node with more on its command line.
     pub(crate) fn start_with(size: u8, more: &[&str]) -> Self {
+        Self::of(Path::new(BINARY), size, more)
+    }
+
+    /// The same, of nodes that run this binary.
+    pub(crate) fn of(binary: &Path, size: u8, more: &[&str]) -> Self {
         let mut cluster = Self { nodes: Vec::new(), folder: tempfile::tempdir().unwrap() };
         for number in 0..size {
             let name = char::from(b'a' + number).to_string();
             let mut setup = Setup::new(&name, cluster.folder()).with(more);
+            binary.clone_into(&mut setup.binary);
             setup.joins.extend(cluster.nodes.first().map(|first| first.address.clone()));
             cluster.nodes.push(setup.start());
         }

@@ -2,37 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use likewise_replica::limits::SEEN_AHEAD_MAX;
-use serde_json::Value;
-
-use super::ask::{fetch, get};
+use super::ask::get;
+use super::holdings::{Held, held, lacking};
 use super::nodes::Node;
 use super::record::{POSTS, Record, post_of, until_equal};
 use super::tally::Tally;
-
-/// The version of each user of each post.
-pub(crate) type Held = BTreeMap<String, BTreeMap<String, u32>>;
-
-/// All that the node at `url` holds, and what it holds twice.
-pub(crate) fn held(url: &str) -> (Held, Vec<String>) {
-    let (status, lines) = fetch(&format!("{url}/v1/export")).unwrap();
-    assert_eq!(status, 200, "{lines}");
-    let (mut held, mut twice) = (Held::new(), Vec::new());
-    for line in lines.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let text = |name: &str| line[name].as_str().unwrap().to_owned();
-        let (post, user) = (text("post"), text("user"));
-        let version = u32::try_from(line["seen"].as_u64().unwrap()).unwrap();
-        let name = format!("{user} at {post}");
-        // A long way takes a line for each step that a node takes at once, and only then comes the end.
-        let is_step = |before: u32| before.is_multiple_of(SEEN_AHEAD_MAX) && before < version;
-        let before = held.entry(post).or_default().insert(user, version);
-        if before.is_some_and(|before| !is_step(before)) {
-            twice.push(name);
-        }
-    }
-    (held, twice)
-}
 
 impl Tally {
     /// What was acknowledged before must be there now, and nothing beyond what was sent by now: for a node
@@ -60,13 +34,7 @@ impl Tally {
     }
 
     fn judge(&mut self, url: &str, held: &Held, before: &Record, now: &Record) {
-        for (&user, known) in &before.likes {
-            let version = version(held, user);
-            if version < known.acknowledged {
-                let promised = known.acknowledged;
-                self.lost.push(format!("user-{user} at {url}: {version} instead of {promised}"));
-            }
-        }
+        self.lost.extend(lacking(held, before).into_iter().map(|like| format!("{like}, at {url}")));
         let ours = held.iter().filter(|(post, _)| post.starts_with("post-"));
         for (post, users) in ours {
             for (user, &version) in users {
@@ -99,9 +67,4 @@ impl Tally {
             }
         }
     }
-}
-
-fn version(held: &Held, user: usize) -> u32 {
-    let users = held.get(&format!("post-{}", post_of(user)));
-    users.and_then(|users| users.get(&format!("user-{user}"))).copied().unwrap_or(0)
 }

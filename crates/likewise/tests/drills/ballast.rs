@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::ask::{PATIENCE, agent};
-use super::audit::Held;
+use super::holdings::Held;
 use super::tally::Tally;
 
 /// Users who change their minds.

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use super::Drill;
 use super::ask::{PATIENCE, check, until};
-use super::audit::held;
 use super::ballast::Ballast;
+use super::holdings::held;
 use super::load::{Load, Random};
 use super::nodes::{Cluster, Node, Setup};
 use super::record::Record;

@@ -8,8 +8,8 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::Drill;
 use super::ask::{DETECTION, check, until};
-use super::audit::held;
 use super::ballast::{Ballast, Refusal};
+use super::holdings::held;
 use super::load::Load;
 use super::nodes::{Node, Setup, until_together};
 use super::reader::Reader;

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::Drill;
 use super::ask::{PATIENCE, agent, check, until};
-use super::audit::held;
 use super::ballast::Ballast;
 use super::disks::MountedDisk;
+use super::holdings::held;
 use super::pair::Pair;
 use super::reader::Reader;
 use super::tally::Tally;

@@ -24,6 +24,15 @@ mod load;
 #[expect(dead_code, reason = "some of it is for the cluster's tests")]
 mod record;
 
+#[path = "../cluster/holdings.rs"]
+mod holdings;
+
+#[path = "../cluster/steady.rs"]
+mod steady;
+
+#[path = "../cluster/update.rs"]
+mod update;
+
 mod options;
 
 mod tally;
@@ -62,6 +71,10 @@ mod outsiders;
 
 mod replay;
 
+mod next;
+
+mod rolling;
+
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -81,7 +94,7 @@ struct Drill {
 }
 
 /// All drills, in the order of the table.
-const DRILLS: [Drill; 14] = [
+const DRILLS: [Drill; 15] = [
     kills::ONE,
     kills::THREE,
     full_disk::FULL,
@@ -96,6 +109,7 @@ const DRILLS: [Drill; 14] = [
     outsiders::MALFORMED,
     outsiders::WRONG_KEY,
     replay::REPLAYED,
+    rolling::ROLLING,
 ];
 
 /// What came of a drill.
@@ -113,6 +127,9 @@ enum End {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|word| word == "serve") {
+        return next::serve();
+    }
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
@@ -165,6 +182,7 @@ fn run(number: usize, drill: &'static Drill, options: &Options) -> Report {
     eprintln!("== {}: {}", drill.name, drill.tried);
     let began = Instant::now();
     let mut tally = Tally::new(options.rounds, options.seed ^ (number as u64 + 1) << 32);
+    tally.old.clone_from(&options.old);
     let ended = catch_unwind(AssertUnwindSafe(|| (drill.run)(&mut tally)));
     let end = match ended {
         Ok(Ok(())) => End::Passed,

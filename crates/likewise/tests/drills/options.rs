@@ -1,5 +1,7 @@
 //! The command line of the drills.
 
+use std::path::{Path, PathBuf};
+
 /// Rounds of each drill where nobody says how many: few enough for a machine that checks each change.
 const ROUNDS: usize = 2;
 
@@ -9,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) seed: u64,
     pub(crate) lists: bool,
+    /// The binary of an earlier release, to update from.
+    pub(crate) old: Option<PathBuf>,
     pub(crate) names: Vec<String>,
 }
 
@@ -21,8 +25,15 @@ impl Options {
     /// Reads the command line. What only makes sense to the usual harness, and may be passed along to all
     /// test programs, changes nothing here.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { rounds: ROUNDS, seed: 1, lists: false, names: Vec::new() };
+        let mut options =
+            Self { rounds: ROUNDS, seed: 1, lists: false, old: None, names: Vec::new() };
         while let Some(word) = words.next() {
+            if word == "--old" {
+                let file = words.next().filter(|file| Path::new(file).is_file());
+                let file = file.ok_or("--old wants the binary of an earlier release after it")?;
+                options.old = Some(PathBuf::from(file));
+                continue;
+            }
             let mut number = || {
                 let value =
                     words.next().ok_or_else(|| format!("{word} wants a number after it"))?;
@@ -38,7 +49,7 @@ impl Options {
                 _ if word.starts_with("--test-threads=") => {}
                 _ if word.starts_with('-') => {
                     return Err(format!(
-                        "{word:?} is no option: use --list, --rounds N, --seed N, or parts of the names of drills"
+                        "{word:?} is no option: use --list, --rounds N, --seed N, --old BINARY, or parts of the names of drills"
                     ));
                 }
                 _ => options.names.push(word),

@@ -1,5 +1,6 @@
 //! What a drill has done and found, as far as it came.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::load::{Load, Random};
@@ -10,6 +11,8 @@ use super::record::Record;
 pub(crate) struct Tally {
     /// Rounds that were asked for.
     pub(crate) asked: usize,
+    /// The binary of an earlier release, if one was given.
+    pub(crate) old: Option<PathBuf>,
     /// Draws what a drill does by chance.
     pub(crate) random: Random,
     /// How often the fault was made.
@@ -29,6 +32,7 @@ impl Tally {
     pub(crate) fn new(asked: usize, seed: u64) -> Self {
         Self {
             asked,
+            old: None,
             random: Random::new(seed),
             rounds: 0,
             likes: 0,
