@@ -28,11 +28,15 @@ impl Subject {
         Self { post: post.as_str().to_owned(), kind: kind.as_str().to_owned() }
     }
 
-    pub(crate) fn post(&self) -> PostId<'_> {
+    /// The post.
+    #[must_use]
+    pub fn post(&self) -> PostId<'_> {
         PostId::new(&self.post).expect("it was an id")
     }
 
-    pub(crate) fn kind(&self) -> Kind<'_> {
+    /// The kind of like.
+    #[must_use]
+    pub fn kind(&self) -> Kind<'_> {
         Kind::new(&self.kind).expect("it was a kind")
     }
 
