@@ -1,6 +1,6 @@
 //! Nodes that go for good: they say so, hand over what they hold, and can be forgotten.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ask::{DETECTION, check, until};
 use super::load::{Load, write_all};
@@ -12,6 +12,13 @@ const SOME: usize = 300;
 
 /// Likes in one request, of which the leaver has not handed over all when it is told to go.
 const MANY: usize = 20_000;
+
+/// Likes in a request each.
+const FEW: usize = 300;
+
+/// How long peers take before they take anything: less than a node waits for them, and than anybody takes them
+/// for dead.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// In less time than it takes to find a dead node.
 const PROMPTLY: Duration = Duration::from_secs(1);
@@ -53,6 +60,32 @@ fn a_node_told_to_leave_hands_over_what_it_acknowledged() {
         let output = run(&["leave", "--url", &node.url]);
         assert!(output.status.success(), "{output:?}");
     });
+}
+
+/// Its disk may be thrown away: what it acknowledged must be with the others before it goes, though they take
+/// their time.
+#[test]
+fn a_node_that_goes_waits_for_peers_that_are_slow() {
+    let mut cluster = Cluster::start(3);
+    let mut record = Record::default();
+    cluster.nodes[..2].iter_mut().for_each(Node::pause);
+    // One after the other, so that they are in more frames than it sends without an acknowledgement.
+    for user in 0..FEW {
+        write_all(&cluster.nodes[2], user, 1, &mut record);
+    }
+    cluster.nodes[2].terminate();
+    let began = Instant::now();
+    let mut status = None;
+    until("it has had time to go", DETECTION, || {
+        status = cluster.nodes[2].child.as_mut().and_then(|child| child.try_wait().unwrap());
+        check(status.is_some() || began.elapsed() > SLOW, || "it waits".to_owned())
+    });
+    assert_eq!(status, None, "it went before anybody else had what it acknowledged");
+    cluster.nodes[..2].iter_mut().for_each(Node::resume);
+    let status = cluster.nodes[2].ended();
+    assert!(status.success(), "{status}");
+    cluster.nodes.pop();
+    record.assert_exactly(&cluster.running().collect::<Vec<_>>());
 }
 
 #[test]
