@@ -247,6 +247,10 @@ impl From<Refusal> for ApiError {
     }
 }
 
+fn too_large(f: &mut fmt::Formatter<'_>, max: u64) -> fmt::Result {
+    write!(f, "body is longer than {max} bytes: send it in parts")
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -285,12 +289,8 @@ impl fmt::Display for ApiError {
                 "body stood at {bytes} bytes, and fewer than {PACE_BYTES_MIN} had come while it was waited for {seconds} seconds: send it faster, a repeat is safe"
             ),
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::JsonTooLarge => {
-                write!(f, "body is longer than {JSON_BYTES_MAX} bytes: send it in parts")
-            }
-            Self::BulkTooLarge => {
-                write!(f, "body is longer than {BULK_BYTES_MAX} bytes: send it in parts")
-            }
+            Self::JsonTooLarge => too_large(f, JSON_BYTES_MAX as u64),
+            Self::BulkTooLarge => too_large(f, BULK_BYTES_MAX),
             Self::UriTooLong(bytes) => {
                 write!(f, "path and query have {bytes} bytes: use at most {URI_BYTES_MAX}")
             }

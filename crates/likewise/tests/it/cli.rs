@@ -186,7 +186,7 @@ fn exit_codes_tell_refusals_wrong_usage_and_absence_apart() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("user has 513 bytes: give it at most 512"), "{refused:?}");
     assert_eq!(run(&node.url, &["like", "p"]).code, Some(2));
-    assert_eq!(run("https://localhost", &["count", "p"]).code, Some(2));
+    assert_eq!(run("ftp://localhost", &["count", "p"]).code, Some(2));
     assert_eq!(run(&node.url, &["import", "/not/there"]).code, Some(1));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for arguments in [&["count", "p"][..], &["health"], &["export", "-"], &["bench"]] {
