@@ -260,14 +260,7 @@ impl fmt::Display for ApiError {
                 "{field} {value:?} is not UTF-8 once it is percent-decoded: encode the id as UTF-8, then percent-encode it"
             ),
             Self::Parameter { name, problem } => write!(f, "parameter {name:?} {problem}"),
-            Self::UnknownParameter { name, known: [] } => {
-                write!(f, "parameter {name:?} is not known: the route takes none, leave it out")
-            }
-            Self::UnknownParameter { name, known } => write!(
-                f,
-                "parameter {name:?} is not known: leave it out, or use one of {}",
-                known.join(", ")
-            ),
+            Self::UnknownParameter { name, known } => unknown_parameter(name, known, f),
             Self::Body(detail) => write!(f, "body: {detail}"),
             Self::TooManyPosts(posts) => write!(
                 f,
@@ -326,5 +319,16 @@ impl fmt::Display for ApiError {
                 "{cause}; {accepted} {what} had been accepted before, and to repeat the whole request is safe"
             ),
         }
+    }
+}
+
+fn unknown_parameter(name: &str, known: &[&str], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match known {
+        [] => write!(f, "parameter {name:?} is not known: the route takes none, leave it out"),
+        _ => write!(
+            f,
+            "parameter {name:?} is not known: leave it out, or use one of {}",
+            known.join(", ")
+        ),
     }
 }
