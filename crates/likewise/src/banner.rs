@@ -8,6 +8,8 @@ use std::time::Duration;
 use likewise_journal::recovery::Recovery;
 use likewise_state::state::Totals;
 
+use crate::{Config, Server};
+
 #[cfg(doc)]
 use crate::config::Config;
 
@@ -66,6 +68,29 @@ impl fmt::Display for Banner<'_> {
         }
         writeln!(f, "  try      curl -X PUT {url}/v1/posts/hello/likes/you")?;
         writeln!(f, "  ready in {} ms", self.took.as_millis())
+    }
+}
+
+impl<'a> Banner<'a> {
+    /// The banner of a server that is bound with `config`, which took so long.
+    #[must_use]
+    pub fn of(
+        server: &'a Server,
+        config: &'a Config,
+        warnings: &'a [String],
+        took: Duration,
+    ) -> Self {
+        Self {
+            name: server.node().name(),
+            address: server.http_address(),
+            tls: config.edge.tls.is_some(),
+            cluster: server.cluster_address(),
+            data: config.data.as_deref(),
+            recovery: server.recovery(),
+            totals: server.node().state().totals(),
+            warnings,
+            took,
+        }
     }
 }
 

@@ -46,17 +46,7 @@ async fn run(config: Config, args: &ServeArgs) -> Result<(), Box<dyn std::error:
     let shutdown = signals::shutdown_or_end_of_input(args.until_stdin_ends)?;
     let server = Server::bind(config.clone()).await?;
     let warnings = config.warnings();
-    let banner = Banner {
-        name: server.node().name(),
-        address: server.http_address(),
-        tls: config.edge.tls.is_some(),
-        cluster: server.cluster_address(),
-        data: config.data.as_deref(),
-        recovery: server.recovery(),
-        totals: server.node().state().totals(),
-        warnings: &warnings,
-        took: started.elapsed(),
-    };
+    let banner = Banner::of(&server, &config, &warnings, started.elapsed());
     match config.log_format {
         LogFormat::Human => write!(std::io::stderr(), "{banner}")?,
         LogFormat::Json => banner.log(),

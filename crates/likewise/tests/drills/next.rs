@@ -26,15 +26,7 @@ pub(crate) fn serve() -> ExitCode {
         let started = Instant::now();
         let shutdown = signals::shutdown().unwrap();
         let server = Server::bind(config.clone()).await.unwrap();
-        let banner = Banner {
-            name: server.node().name(),
-            address: server.http_address(),
-            cluster: server.cluster_address(),
-            data: config.data.as_deref(),
-            recovery: server.recovery(),
-            totals: server.node().state().totals(),
-            took: started.elapsed(),
-        };
+        let banner = Banner::of(&server, &config, &[], started.elapsed());
         eprint!("{banner}");
         server.run(shutdown).await.unwrap();
     });
