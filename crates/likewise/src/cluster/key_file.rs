@@ -198,14 +198,23 @@ fn value(digits: Option<&str>, rest: Option<&str>) -> Result<Key, String> {
 fn warn_if_others_may_read(path: &Path, file: &File) {
     use std::os::unix::fs::MetadataExt;
     // What can't be asked is not warned about: reading the file comes next and tells.
-    let mode = file.metadata().map_or(0, |metadata| metadata.mode());
-    if mode & 0o077 != 0 {
+    let Ok(metadata) = file.metadata() else { return };
+    let mode = metadata.mode();
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if lets_others_in(mode, is_ours) {
         tracing::warn!(
             file = %path.display(),
             mode = format_args!("{:03o}", mode & 0o777),
             "others than its owner may use the key file: run `chmod 600` on it",
         );
     }
+}
+
+/// Whether more people may use a file than the node needs. One that belongs to somebody else, as what
+/// Kubernetes mounts belongs to root, can be read through the group alone.
+#[cfg(unix)]
+const fn lets_others_in(mode: u32, is_ours: bool) -> bool {
+    mode & if is_ours { 0o077 } else { 0o037 } != 0
 }
 
 #[cfg(not(unix))]

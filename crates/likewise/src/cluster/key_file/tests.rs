@@ -63,3 +63,18 @@ fn a_path_that_leads_elsewhere_is_named() {
     std::fs::write(&long, [0xff, 0xfe]).unwrap();
     assert!(KeyFile::read(&long).err().unwrap().to_string().contains("is not text"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_somebody_else_may_be_read_by_the_group_that_the_node_is_in() {
+    for (mode, is_ours, expected) in [
+        (0o600, true, false),
+        (0o640, true, true),
+        (0o440, false, false),
+        (0o640, false, false),
+        (0o660, false, true),
+        (0o444, false, true),
+    ] {
+        assert_eq!(lets_others_in(mode, is_ours), expected, "{mode:o} {is_ours}");
+    }
+}
