@@ -135,6 +135,9 @@ pub struct CountArgs {
     /// Kind of the likes
     #[arg(long, default_value = "like")]
     pub kind: String,
+    /// Fail unless each post has exactly so many likes, after asking for 10 s at most
+    #[arg(long, value_name = "COUNT")]
+    pub expect: Option<u64>,
     /// Print a JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -91,6 +91,17 @@ pub enum ClientError {
         /// What ended it.
         cause: Box<Self>,
     },
+    /// A post does not have as many likes as it should.
+    Unexpected {
+        /// The node.
+        url: String,
+        /// The post.
+        post: String,
+        /// The likes that it should have.
+        expected: u64,
+        /// The likes that it has.
+        found: u64,
+    },
     /// Some lines of an import were rejected.
     Rejected {
         /// How many.
@@ -370,6 +381,11 @@ impl fmt::Display for ClientError {
             Self::Interrupted { after, cause } => {
                 write!(f, "{cause}; {after}, and to begin it again is safe")
             }
+            Self::Unexpected { url, post, expected, found } => write!(
+                f,
+                "{post:?} has {found} likes at {url}, not {expected}; `likewise members` shows whether the \
+                 nodes are there and equal"
+            ),
             Self::Rejected { lines } => {
                 write!(
                     f,

@@ -2,6 +2,7 @@
 //! else does.
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -21,6 +22,13 @@ const QUERY_POSTS_MAX: usize = 1_000;
 
 /// Users on one page; the node gives no more.
 const PAGE_MAX: usize = 1_000;
+
+/// How long an expected count is waited for: far longer than a like takes to a node that is well. Then the
+/// command fails.
+const EXPECTED_TIME: Duration = Duration::from_secs(10);
+
+/// How long to wait before asking for it again.
+const EXPECTED_REST: Duration = Duration::from_millis(100);
 
 /// Runs a command of a client.
 ///
@@ -99,10 +107,41 @@ fn count(args: &CountArgs) -> Result<(), ClientError> {
     let path = format!("/v1/query?kind={}{}", encoded(&args.kind), consistency(&args.consistency));
     for posts in args.posts.chunks(QUERY_POSTS_MAX) {
         let body = json!({ "posts": posts }).to_string();
-        let answer = client.post(&path, "application/json", body.as_bytes())?;
+        let ask = || client.post(&path, "application/json", body.as_bytes());
+        let answer = ask()?;
+        let answer = match args.expect {
+            Some(expected) => expect(&client, expected, answer, ask)?,
+            None => answer,
+        };
         print(counts(&client, &answer, args.json)?)?;
     }
     Ok(())
+}
+
+/// Asks again until each post has exactly the `expected` likes, or the time for it is over.
+fn expect(
+    client: &Client,
+    expected: u64,
+    mut answer: Value,
+    ask: impl Fn() -> Result<Value, ClientError>,
+) -> Result<Value, ClientError> {
+    let started = Instant::now();
+    loop {
+        let posts = array(client, &answer, "posts")?;
+        let Some(other) = posts.iter().find(|entry| entry["likes"] != expected) else {
+            return Ok(answer);
+        };
+        if started.elapsed() > EXPECTED_TIME {
+            return Err(ClientError::Unexpected {
+                url: client.url().to_owned(),
+                post: other["post"].as_str().unwrap_or_default().to_owned(),
+                expected,
+                found: other["likes"].as_u64().unwrap_or_default(),
+            });
+        }
+        std::thread::sleep(EXPECTED_REST);
+        answer = ask()?;
+    }
 }
 
 fn top(args: &TopArgs) -> Result<(), ClientError> {

@@ -52,6 +52,24 @@ fn node(folder: &Path) -> Process {
 }
 
 #[test]
+fn a_count_that_is_not_as_expected_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path());
+    let url = &node.url;
+    output(url, &["like", "p", "ann"]);
+    assert_eq!(output(url, &["count", "p", "--expect", "1"]), "         1  p\n");
+    // It is waited for.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| output(url, &["count", "p", "q", "--expect", "1"]));
+        output(url, &["like", "q", "bob"]);
+        assert_eq!(waiting.join().unwrap(), "         1  p\n         1  q\n");
+    });
+    let ended = run(url, &["count", "p", "--expect", "2"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.stderr.contains("\"p\" has 1 likes") && ended.stderr.contains("not 2"));
+}
+
+#[test]
 fn likes_are_written_counted_and_listed() {
     let folder = tempfile::tempdir().unwrap();
     let node = node(folder.path());
