@@ -8,10 +8,10 @@ KEY := deploy/kubernetes/base/cluster.key
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run reload down local compose image test lint hooks
+.PHONY: help run reload down local compose image manifests test lint hooks
 
 help: ## List what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' Makefile | awk '{ name = $$1; $$1 = ""; printf "  %-8s%s\n", name, $$0 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' Makefile | awk '{ name = $$1; $$1 = ""; printf "  %-10s%s\n", name, $$0 }'
 
 run: minikube-image $(KEY) ## Bring a cluster of three up on minikube
 	$(KUBECTL) apply -k deploy/kubernetes/minikube
@@ -33,6 +33,9 @@ compose: ## Run three nodes, Prometheus and Grafana by Docker Compose
 
 image: ## Build the container image
 	$(DOCKER) build -t $(IMAGE) -f deploy/Dockerfile .
+
+manifests: ## Check what Kubernetes would be told; BLESS=1 writes deploy/rendered anew
+	.ci/manifests
 
 test: ## Run the tests
 	cargo test --workspace
