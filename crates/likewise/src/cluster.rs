@@ -85,7 +85,7 @@ const EVENTS_MAX: usize = 256;
 
 /// How long a node that leaves waits for its peers to acknowledge what it has mailed. Then it goes all the
 /// same: what it holds is on its disk.
-const FLUSH_TIME: Duration = Duration::from_secs(5);
+pub const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 /// Ports that are tried where the system may choose one and it is free for TCP but not for UDP.
 const PORTS_TRIED_MAX: usize = 32;
