@@ -23,6 +23,8 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/query", "read"),
     ("POST", "/v1/likes", "write"),
     ("GET", "/v1/export", "read"),
+    ("GET", "/v1/backup", "admin"),
+    ("POST", "/v1/restore", "admin"),
     ("GET", "/v1/top", "read"),
     ("POST", "/like", "write"),
     ("GET", "/likes", "read"),
@@ -174,7 +176,7 @@ fn every_method_of_every_route_is_open_to_those_who_have_its_right_and_nobody_el
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(asked, 22 * 23);
+    assert_eq!(asked, 24 * 23);
 }
 
 /// A refusal tells what to do in the words of RFC 9457 and RFC 6750, and never repeats the token.
