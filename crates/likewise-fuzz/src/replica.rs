@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use likewise_replica::input::Input;
+use likewise_replica::limits::CONTEXTS_MAX;
 use likewise_replica::member::{Direction, LinkId, NodeId, Peer};
 use likewise_replica::message::Message;
 use likewise_replica::output::{BatchId, Output};
 use likewise_replica::replica::Replica;
+use likewise_replica::trace::TraceContext;
 use likewise_replica::write::{RequestId, Writes};
 use likewise_state::delta::Delta;
 use likewise_state::digest::Digest;
@@ -82,6 +84,10 @@ fn message_seeds() -> Vec<Vec<u8>> {
         Message::More { until: 12 },
         Message::Want { words: vec![1, u32::MAX], lacking: 5 },
         Message::Whole { lacking: 10_000 },
+        Message::Contexts {
+            frame: 300,
+            contexts: vec![TraceContext::from_bytes([7; TraceContext::BYTES]); 3],
+        },
     ];
     messages.iter().chain(&votes::messages()).map(Message::encode).collect()
 }
@@ -129,7 +135,7 @@ impl World {
         self.opened += 1;
         self.links[which] = LinkId(self.opened);
         let (name, http) = (format!("node-{node}"), String::new());
-        let peer = Peer { node: NodeId(node), name, http, incarnation: 1 };
+        let peer = Peer { node: NodeId(node), name, http, incarnation: 1, takes_contexts: true };
         self.handle(Input::LinkOpened { link: self.links[which], peer, direction });
     }
 
@@ -161,6 +167,9 @@ impl World {
                     self.closed.push(link);
                 }
                 Output::Answer { request, .. } => assert!(request.0 <= self.requests),
+                Output::Applied { contexts, since, .. } => {
+                    assert!(contexts.len() <= CONTEXTS_MAX && since <= self.now);
+                }
             }
         }
     }
@@ -203,10 +212,12 @@ impl World {
             BROKEN => self.closed.push(self.links[usize::from(script.byte()) % LINKS.len()]),
             STALLED => self.handle(Input::JournalStalled),
             WRITTEN => {
-                let user = format!("writer-{}", script.byte());
+                let number = script.byte();
+                let user = format!("writer-{number}");
                 let like = Like::new("hot", "like", &user).expect("these are ids");
                 self.requests += 1;
-                let writes = Writes::one(like, Action::Like, Some(CausalLength::UNTOUCHED));
+                let writes = Writes::one(like, Action::Like, Some(CausalLength::UNTOUCHED))
+                    .traced(TraceContext::from_bytes([number; TraceContext::BYTES]));
                 self.handle(Input::Write { request: RequestId(self.requests), writes });
             }
             which => {
@@ -244,7 +255,7 @@ impl Honest {
         let mut replica = Replica::new(NodeId(9), Arc::new(state));
         for (link, direction) in [(0, Direction::Incoming), (1, Direction::Outgoing)] {
             let (name, http) = ("node-1".to_owned(), String::new());
-            let peer = Peer { node: NodeId(1), name, http, incarnation: 1 };
+            let peer = Peer { node: NodeId(1), name, http, incarnation: 1, takes_contexts: true };
             let opened = Input::LinkOpened { link: LinkId(link), peer, direction };
             replica.handle(opened, Duration::from_secs(1));
         }
@@ -276,7 +287,7 @@ impl Honest {
                     put_piece(&mut step, &message);
                     self.step(&step);
                 }
-                Output::Close { .. } | Output::Answer { .. } => {}
+                Output::Close { .. } | Output::Answer { .. } | Output::Applied { .. } => {}
             }
         }
     }

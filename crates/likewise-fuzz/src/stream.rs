@@ -199,6 +199,7 @@ fn hello_seeds() -> Vec<Vec<u8>> {
         name: name.to_owned(),
         http: "127.0.0.1:8080".to_owned(),
         incarnation: node,
+        takes_contexts: node == 7,
     };
     let key = DigestKey::of_cluster("fuzz");
     let peers = [peer(1, "a"), peer(u64::MAX, "\u{1f600}\\\""), peer(7, &"n".repeat(512))];

@@ -29,8 +29,8 @@
 //! mail missed, because a peer was away, slow or new, repair finds by comparing digests. [`message`] shows
 //! both conversations.
 //!
-//! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], `outbox`,
-//! [`peers`], `repair` (the asking side), `answer` (the other) and `gather` (the work of both);
+//! Reading order: [`input`], [`output`], [`write`], [`replica`]; then [`member`], [`message`], [`trace`],
+//! `outbox`, [`peers`], `repair` (the asking side), `answer` (the other) and `gather` (the work of both);
 //! [`membership`], who is there at all, and [`backoff`]; [`limits`] has every bound.
 
 pub mod input;
@@ -44,6 +44,8 @@ pub mod replica;
 pub mod member;
 
 pub mod message;
+
+pub mod trace;
 
 mod outbox;
 

@@ -71,6 +71,10 @@ pub const FRAME_ENTRIES_MAX: usize = 2_048;
 /// 2 MB on their way.
 pub const FRAMES_IN_FLIGHT_MAX: usize = 32;
 
+/// Contexts of traces that wait for one peer, and so those of one frame, 1.6 KB. One more is dropped: the trace
+/// that it belongs to does not show when that peer had the write.
+pub const CONTEXTS_MAX: usize = 64;
+
 /// Entries that wait for one peer, 16 MB of places. One more empties the outbox, and repair finds what was
 /// in it.
 pub const OUTBOX_ENTRIES_MAX: usize = 1_000_000;

@@ -36,4 +36,6 @@ pub struct Peer {
     pub http: String,
     /// Which of its lives it is in: the number grows with each start.
     pub incarnation: u64,
+    /// Whether it wants to know where the writes that it is mailed belong in traces.
+    pub takes_contexts: bool,
 }

@@ -8,6 +8,13 @@
 //! A <── Ack {frame: 7} ──── B      acknowledged: all frames up to 7
 //! ```
 //!
+//! Where a write in a frame belongs to a trace, and B has said that it wants to know, right before the frame:
+//!
+//! ```text
+//! A ── Contexts {frame: 7} ──> B   B has a span for each, from here until the frame is durable
+//! A ── Delta {frame: 7} ─────> B
+//! ```
+//!
 //! Repair, every few seconds and after every reconnect, between two states that may differ:
 //!
 //! ```text
@@ -42,6 +49,7 @@ use likewise_state::slot::SLOTS;
 use crate::limits::{BALLOTS_MAX, SYMBOLS_MAX};
 use crate::quorum::ballot::{Ask, Vote};
 use crate::quorum::seats::Seats;
+use crate::trace::{TraceContext, put_contexts, read_contexts};
 
 /// Groups that the slots are compared by first.
 pub const GROUPS: usize = 128;
@@ -177,6 +185,14 @@ pub enum Message {
         /// Whether the answering voter had a vote when it was asked.
         is_active: bool,
     },
+    /// Where the writes of the next frame belong in traces. Only to a peer that wants to know, because others
+    /// may not know this message.
+    Contexts {
+        /// The number of the frame on this link.
+        frame: u64,
+        /// At most [`CONTEXTS_MAX`](crate::limits::CONTEXTS_MAX).
+        contexts: Vec<TraceContext>,
+    },
 }
 
 impl Message {
@@ -248,6 +264,7 @@ impl Message {
                 put_varint(&mut bytes, *term);
                 bytes.push(u8::from(*is_active));
             }
+            Self::Contexts { frame, contexts } => put_contexts(&mut bytes, *frame, contexts),
         }
         bytes
     }
@@ -274,6 +291,7 @@ impl Message {
             Self::Roll { .. } => "Roll",
             Self::Copy { .. } => "Copy",
             Self::Copied { .. } => "Copied",
+            Self::Contexts { .. } => "Contexts",
         }
     }
 
@@ -297,6 +315,7 @@ impl Message {
             Self::Roll { .. } => 16,
             Self::Copy { .. } => 17,
             Self::Copied { .. } => 18,
+            Self::Contexts { .. } => 19,
         }
     }
 
@@ -309,7 +328,7 @@ impl Message {
     /// Whether this is about votes.
     #[must_use]
     pub const fn is_ballot(&self) -> bool {
-        self.tag() >= 14
+        matches!(self.tag(), 14..=18)
     }
 
     /// Reads what [`Self::encode`] made, checking all of it.
@@ -344,8 +363,9 @@ impl Message {
             16 => roll(&mut reader)?,
             17 => copy(&mut reader)?,
             18 => copied(&mut reader)?,
+            19 => Self::Contexts { frame: reader.varint()?, contexts: read_contexts(&mut reader)? },
             tag => {
-                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 18 }));
+                return Err(reader.error(DecodeCause::UnknownVersion { found: tag, known: 19 }));
             }
         };
         if reader.is_at_end() {

@@ -3,6 +3,8 @@
 //! It holds places, not entries: the length is looked up when a frame is made, so a like that changes
 //! while it waits is sent once, as it is then. It never grows beyond a bound: at the bound it is emptied,
 //! and repair finds what was in it.
+//!
+//! Beside the places it holds where their writes belong in traces, for a peer that wants to know.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,11 +15,15 @@ use likewise_state::state::State;
 
 use crate::limits::Bounds;
 use crate::message::Message;
+use crate::trace::{TraceContext, Waiting};
 
 /// The outbox of one open link.
 pub(crate) struct Outbox {
     bounds: Bounds,
     places: VecDeque<Place>,
+    contexts: Waiting,
+    /// A frame that goes right behind its contexts.
+    behind: Option<Message>,
     /// Since when the oldest of them waits.
     waiting_since: Option<Duration>,
     /// Slots to be sent as a whole.
@@ -43,6 +49,8 @@ impl Outbox {
         Self {
             bounds,
             places: VecDeque::new(),
+            contexts: Waiting::default(),
+            behind: None,
             waiting_since: None,
             whole: VecDeque::new(),
             stream: None,
@@ -62,8 +70,17 @@ impl Outbox {
             return true;
         }
         self.places = VecDeque::new();
+        self.contexts.clear();
         self.waiting_since = None;
         false
+    }
+
+    /// What was added last belongs to a trace.
+    pub(crate) fn trace(&mut self, context: TraceContext) {
+        // Where the outbox has just been emptied, it goes by repair and without.
+        if !self.places.is_empty() {
+            self.contexts.push(self.places.len(), context);
+        }
     }
 
     /// How many entries more it can hold.
@@ -87,8 +104,11 @@ impl Outbox {
         }
     }
 
-    /// The next frame, where one is due.
+    /// The next frame, where one is due, or the contexts that go before it.
     pub(crate) fn poll(&mut self, state: &State, now: Duration, tick: Duration) -> Option<Message> {
+        if let Some(frame) = self.behind.take() {
+            return Some(frame);
+        }
         if self.in_flight.len() >= self.bounds.frames_in_flight {
             return None;
         }
@@ -103,7 +123,12 @@ impl Outbox {
             self.waiting_since = (!self.places.is_empty()).then_some(since);
             let delta = state.delta_of(&places);
             let frame = self.frame(delta.len(), since);
-            return Some(Message::Delta { frame, delta });
+            let (contexts, delta) = (self.contexts.take(taken), Message::Delta { frame, delta });
+            if contexts.is_empty() {
+                return Some(delta);
+            }
+            self.behind = Some(delta);
+            return Some(Message::Contexts { frame, contexts });
         }
         let chunk = self.next_chunk(state)?;
         self.chunks_sent += 1;

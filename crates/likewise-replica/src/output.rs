@@ -1,9 +1,12 @@
 //! Everything that a replica can want done.
 
+use std::time::Duration;
+
 use likewise_state::delta::Delta;
 
 use crate::member::LinkId;
 use crate::quorum::request::{Agreed, Shortfall};
+use crate::trace::TraceContext;
 use crate::write::{Outcome, Refusal, RequestId};
 
 /// The number of a batch: 1, 2, 3 and so on.
@@ -38,6 +41,15 @@ pub enum Output {
         link: LinkId,
         /// Why.
         reason: String,
+    },
+    /// Say in the traces of these writes that they are durable here too: a span for each.
+    Applied {
+        /// The name of the peer that mailed them.
+        peer: String,
+        /// When they came, by the time that inputs are handed in with.
+        since: Duration,
+        /// Where each belongs.
+        contexts: Vec<TraceContext>,
     },
     /// Tell the client.
     Answer {

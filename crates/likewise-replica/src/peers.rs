@@ -20,6 +20,7 @@ use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::output::Output;
 use crate::repair::Repair;
+use crate::trace::TraceContext;
 
 /// All that a replica knows of its peers.
 pub(crate) struct Peers {
@@ -77,6 +78,7 @@ pub(crate) struct Mailed {
     pub(crate) owes: u32,
     /// Whether it said that it is settled, when states were last compared.
     pub(crate) settled: Option<bool>,
+    takes_contexts: bool,
     /// How long it is left alone because it said that it is busy.
     pub(crate) busy_rest: Duration,
     /// When to compare states with it, ahead of its turn.
@@ -88,10 +90,19 @@ pub(crate) struct Link {
     pub(crate) peer: Peer,
     pub(crate) direction: Direction,
     pub(crate) chunks: ChunkLoader,
+    /// Of frames that have not been acknowledged, where their writes belong in traces.
+    traced: VecDeque<Traced>,
     /// Frames that came and have not been acknowledged.
     frames: usize,
     /// What the peer's state came to when it last said so.
     root: Option<Digest>,
+}
+
+/// The contexts of a frame, and when they came.
+struct Traced {
+    frame: u64,
+    contexts: Vec<TraceContext>,
+    since: Duration,
 }
 
 /// What repair has done so far.
@@ -216,13 +227,14 @@ impl Peers {
                 overflows: 0,
                 owes: ROUNDS_TO_OWE_NOTHING,
                 settled: None,
+                takes_contexts: peer.takes_contexts,
                 busy_rest: Duration::ZERO,
                 repair_due: Some(self.now + patience),
             };
             self.mailed.insert(peer.node, mailed);
         }
-        let chunks = ChunkLoader::default();
-        self.links.insert(link, Link { peer, direction, chunks, frames: 0, root: None });
+        let (chunks, traced) = (ChunkLoader::default(), VecDeque::new());
+        self.links.insert(link, Link { peer, direction, chunks, traced, frames: 0, root: None });
     }
 
     pub(crate) fn closed(&mut self, link: LinkId) {
@@ -244,6 +256,13 @@ impl Peers {
         self.last_change = self.now;
         for mailed in self.mailed.values_mut() {
             mailed.push(place, self.now, &mut self.figures);
+        }
+    }
+
+    /// What every peer has just been told of belongs to a trace.
+    pub(crate) fn trace(&mut self, context: TraceContext) {
+        for mailed in self.mailed.values_mut().filter(|mailed| mailed.takes_contexts) {
+            mailed.outbox.trace(context);
         }
     }
 
@@ -284,6 +303,12 @@ impl Peers {
                 }
             }
             (Direction::Incoming, Message::Status { root }) => known.root = Some(root),
+            (Direction::Incoming, Message::Contexts { frame, contexts }) => {
+                // A peer that sends them without their frames loses them, and nothing else.
+                if known.traced.len() < self.bounds.frames_in_flight {
+                    known.traced.push_back(Traced { frame, contexts, since: self.now });
+                }
+            }
             (Direction::Incoming, Message::Compare { salt, root, marks }) => {
                 self.compared(link, salt, root, &marks);
             }
@@ -303,10 +328,13 @@ impl Peers {
 
     /// Tells the sender that its frame is durable.
     pub(crate) fn acknowledge(&mut self, link: LinkId, frame: u64) {
-        if let Some(known) = self.links.get_mut(&link) {
-            known.frames -= 1;
-            self.send(link, &Message::Ack { frame });
+        let Some(known) = self.links.get_mut(&link) else { return };
+        known.frames -= 1;
+        while let Some(traced) = known.traced.pop_front_if(|traced| traced.frame <= frame) {
+            let (peer, Traced { contexts, since, .. }) = (known.peer.name.clone(), traced);
+            self.outputs.push_back(Output::Applied { peer, since, contexts });
         }
+        self.send(link, &Message::Ack { frame });
     }
 
     pub(crate) fn send(&mut self, link: LinkId, message: &Message) {

@@ -47,6 +47,7 @@ use likewise_state::lattice::{Changed, Lattice};
 
 use crate::member::{LinkId, NodeId};
 use crate::output::BatchId;
+use crate::trace::TraceContext;
 use crate::write::RequestId;
 
 pub mod voters;
@@ -119,6 +120,10 @@ pub(crate) struct Quorum {
 pub(crate) struct Request {
     pub(crate) deadline: Duration,
     pub(crate) at: At,
+    /// How often voters were asked for it.
+    pub(crate) rounds: u32,
+    /// Where it belongs in a trace.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// Where a request stands.

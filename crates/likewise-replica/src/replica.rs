@@ -233,7 +233,7 @@ impl Replica {
         if bytes > bounds.gathered_bytes || self.waiting.len() >= bounds.gathered_requests {
             return self.answers.push_back((request, Answer::Overloaded));
         }
-        let mut outcomes = Vec::with_capacity(writes.len());
+        let (mut outcomes, mut has_news) = (Vec::with_capacity(writes.len()), false);
         for (like, wish) in writes.iter() {
             let mut refusal = None;
             let raised = self
@@ -242,10 +242,14 @@ impl Replica {
             if let Some(place) = raised.place {
                 self.gather(like, raised.after, place);
                 self.peers.changed(place);
+                has_news = true;
             }
             let written =
                 Written { length: raised.after, changed: raised.changed(), likes: raised.likes };
             outcomes.push(refusal.map_or(Ok(written), Err));
+        }
+        if let Some(context) = writes.trace().filter(|_| has_news) {
+            self.peers.trace(context);
         }
         self.waiting.push(Waiting::Client(request, outcomes));
     }

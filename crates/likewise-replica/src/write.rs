@@ -8,6 +8,7 @@ use likewise_state::length::{Action, CausalLength};
 use likewise_state::packed::Packed;
 
 use crate::limits::SEEN_AHEAD_MAX;
+use crate::trace::TraceContext;
 
 /// The caller's number for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +41,10 @@ impl Wish {
 
 /// A list of writes in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Writes(Packed);
+pub struct Writes {
+    packed: Packed,
+    trace: Option<TraceContext>,
+}
 
 impl Writes {
     /// A list of one write.
@@ -51,40 +55,52 @@ impl Writes {
         writes
     }
 
+    /// The same writes, as part of a trace.
+    #[must_use]
+    pub fn traced(mut self, context: TraceContext) -> Self {
+        self.trace = Some(context);
+        self
+    }
+
+    /// Where they belong in a trace.
+    pub(crate) const fn trace(&self) -> Option<TraceContext> {
+        self.trace
+    }
+
     /// Appends a write. With `seen`, the length that the client last saw, the write is a target and may be
     /// repeated by anyone at any time; without, this node's own length stands in.
     pub fn push(&mut self, like: Like<'_>, action: Action, seen: Option<CausalLength>) {
         let seen = seen.map_or(0, |seen| u64::from(seen.value()) + 1);
-        self.0.push(like, seen << 1 | u64::from(action == Action::Like));
+        self.packed.push(like, seen << 1 | u64::from(action == Action::Like));
     }
 
     /// Appends that a like is raised to `length`, unless it is there already: how an entry comes back from a
     /// backup. It can't be refused.
     pub fn push_length(&mut self, like: Like<'_>, length: CausalLength) {
-        self.0.push(like, LENGTH_MARK | u64::from(length.value()));
+        self.packed.push(like, LENGTH_MARK | u64::from(length.value()));
     }
 
     /// The number of writes.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.packed.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.packed.is_empty()
     }
 
     /// The bytes that the list takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.0.as_bytes().len()
+        self.packed.as_bytes().len()
     }
 
     /// The writes, in the order in which they were pushed.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Like<'_>, Wish)> {
-        self.0.iter().map(|(like, number)| {
+        self.packed.iter().map(|(like, number)| {
             let length = |number: u64| {
                 let length = u32::try_from(number).ok().and_then(CausalLength::new);
                 length.expect("only lengths are pushed")

@@ -154,6 +154,13 @@ impl Options {
         self
     }
 
+    /// Whether a machine wants to know where writes belong in traces. Where there are no voters some do and some
+    /// don't, as nodes of two releases would; it takes no dice, so that all other choices stay as they were.
+    #[must_use]
+    pub const fn takes_contexts(&self, machine: usize) -> bool {
+        self.votes.is_none() && self.seed.wrapping_add(machine as u64).is_multiple_of(2)
+    }
+
     /// All posts, those that voters stand behind last.
     #[must_use]
     pub fn all_posts(&self) -> usize {

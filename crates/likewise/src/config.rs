@@ -16,6 +16,7 @@ use crate::cluster::handshake::Versions;
 use crate::config::edge::EdgeConfig;
 use crate::config::error::{ConfigError, invalid};
 use crate::config::settings::Settings;
+use crate::config::tracing::TraceConfig;
 use crate::consistency::Consistency;
 use crate::http::ServeLimits;
 
@@ -30,6 +31,8 @@ pub mod edge;
 mod cluster;
 
 mod votes;
+
+pub mod tracing;
 
 /// How logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+    /// Where spans go, or `None` to make none.
+    pub traces: Option<TraceConfig>,
 }
 
 /// How to meet other nodes.
@@ -116,6 +121,7 @@ impl Config {
         let voters = votes::voters(&settings)?;
         let edge = edge::edge(&settings)?;
         let access = access::access(&settings)?;
+        let traces = tracing::traces(&settings)?;
         let in_memory = settings.in_memory.expect(set);
         let data = settings.data.expect(set);
         let connections_max = settings.connections_max.expect(set);
@@ -140,6 +146,7 @@ impl Config {
             edge,
             log_format: log_format(&settings.log_format.expect(set))?,
             log: log(settings.log.expect(set))?,
+            traces,
         };
         config.judge_votes(&config.name)?;
         Ok(config)

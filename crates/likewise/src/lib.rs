@@ -14,6 +14,8 @@ pub mod server;
 
 pub mod metrics;
 
+pub mod traces;
+
 pub mod args;
 
 pub mod config;

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ use likewise_replica::quorum::view::View;
 use likewise_replica::write::{Outcome, Refusal, Writes};
 use likewise_state::state::State;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::traces::{Traces, Waiting};
 
 mod turn;
 
@@ -65,6 +67,7 @@ struct Shared {
     next_link: AtomicU64,
     received: Arc<Semaphore>,
     cluster: Mutex<ClusterView>,
+    traces: OnceLock<Traces>,
 }
 
 /// The cluster as the node's thread last saw it.
@@ -206,6 +209,7 @@ impl Node {
             next_link: AtomicU64::new(0),
             received: Arc::new(Semaphore::new(RECEIVED_MAX)),
             cluster: Mutex::default(),
+            traces: OnceLock::new(),
         }));
         let turn = Turn::new(me, node.clone(), writer, voting);
         let thread = std::thread::Builder::new().name("node".to_owned());
@@ -217,6 +221,17 @@ impl Node {
     #[must_use]
     pub fn state(&self) -> &Arc<State> {
         &self.0.state
+    }
+
+    /// Makes spans of what the node does from now on. A second call changes nothing.
+    pub fn trace(&self, traces: Traces) {
+        let _ = self.0.traces.set(traces);
+    }
+
+    /// Where spans go, where they go anywhere.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.0.traces.get()
     }
 
     /// The name of the node.
@@ -232,11 +247,19 @@ impl Node {
     /// # Errors
     /// Why the node takes none at present.
     pub async fn write(&self, writes: Writes) -> Result<Vec<Outcome>, WriteError> {
-        match self.ask(|reply| Event::Write { writes, reply }).await? {
-            Answer::Done(outcomes) => Ok(outcomes),
-            Answer::Overloaded => Err(self.shed()),
-            _ => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
-        }
+        let mut span = self.traces().and_then(Traces::commit);
+        let writes = match &span {
+            Some(span) => writes.traced(span.context()),
+            None => writes,
+        };
+        let written = match self.ask(|reply| Event::Write { writes, reply }).await {
+            Ok(Answer::Done(outcomes)) => Ok(outcomes),
+            Ok(Answer::Overloaded) => Err(self.shed()),
+            Ok(_) => Err(WriteError::ReadOnly { detail: self.read_only_detail() }),
+            Err(error) => Err(error),
+        };
+        span.iter_mut().filter(|_| written.is_err()).for_each(Waiting::failed);
+        written
     }
 
     /// Puts a request before the node's thread, and waits for its answer.
@@ -265,7 +288,21 @@ impl Node {
         operation: Operation,
         timeout: Duration,
     ) -> Result<Agreed, VoteError> {
+        let mut span = self.traces().and_then(|traces| traces.votes(operation.level()));
+        let operation = match &span {
+            Some(span) => operation.traced(span.context()),
+            None => operation,
+        };
         let asked = self.ask(|reply| Event::Coordinate { operation, timeout, reply }).await;
+        let agreed = self.agreed(asked);
+        span.iter_mut().for_each(|span| match &agreed {
+            Ok(agreed) => span.rounds(agreed.rounds),
+            Err(_) => span.failed(),
+        });
+        agreed
+    }
+
+    fn agreed(&self, asked: Result<Answer, WriteError>) -> Result<Agreed, VoteError> {
         match asked.map_err(VoteError::Write)? {
             Answer::Agreed(agreed) => Ok(agreed),
             Answer::Short(shortfall) => Err(VoteError::Short(shortfall)),

@@ -27,6 +27,7 @@ use crate::node::{Node, NodeThread};
 use crate::reload::Reloader;
 use crate::server::advertise::{advertised, advertised_http};
 use crate::server::error::StartError;
+use crate::traces::Traces;
 
 pub mod error;
 
@@ -80,6 +81,9 @@ impl Server {
         let me = me(&config, recovery.as_ref(), address)?;
         let voting = voting(&config, recovery.as_ref(), &me)?;
         let (node, thread) = Node::start(me.node, me.name.clone(), state, journal, voting);
+        if let Some(traces) = &config.traces {
+            node.trace(Traces::start(traces, &me.name).map_err(StartError::Traces)?);
+        }
         let name = config.cluster_name.clone();
         let cluster = match met {
             Some((settings, sockets, advertise)) => {
@@ -153,7 +157,12 @@ impl Server {
         http::serve(listener, routes.behind(edge).guarded_by(access), limits, shutdown).await;
         cluster.leave().await;
         reloading.abort();
-        let stopped = tokio::task::spawn_blocking(|| thread.stop()).await;
+        let stopped = tokio::task::spawn_blocking(move || {
+            let stopped = thread.stop();
+            cluster.node().traces().into_iter().for_each(Traces::shutdown);
+            stopped
+        });
+        let stopped = stopped.await;
         stopped
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             .map_err(StartError::Journal)
@@ -187,6 +196,7 @@ fn me(config: &Config, recovery: Option<&Recovery>, http: SocketAddr) -> Result<
         name: recovery.map_or_else(|| config.name.clone(), |recovery| recovery.node.clone()),
         http: http.to_string(),
         incarnation: recovery.map_or(1, |recovery| recovery.incarnation),
+        takes_contexts: config.traces.is_some(),
     })
 }
 

@@ -13,9 +13,6 @@ use likewise_deploy::{Rendering, rendering, renderings};
 
 use super::pods::node;
 
-/// Settings that the chart has before the program does. Empty this list once the program has them all.
-pub(crate) const PENDING: [&str; 2] = ["trace-endpoint", "trace-ratio"];
-
 /// The name of the set, and the nodes' service.
 pub(crate) fn names(rendering: &Rendering) -> (String, String) {
     let set: StatefulSet = rendering.the();
@@ -63,20 +60,6 @@ fn value(rendering: &Rendering, variable: &EnvVar, number: i32, address: &str) -
     }
 }
 
-fn is_pending(variable: &str) -> bool {
-    let name = variable.trim_start_matches("LIKEWISE_").to_lowercase().replace('_', "-");
-    PENDING.contains(&name.as_str())
-}
-
-#[test]
-fn nothing_is_pending_for_longer_than_it_must() {
-    let command = command();
-    let serve = command.find_subcommand("serve").unwrap();
-    let is_known = |name: &&&str| serve.get_arguments().any(|known| known.get_long() == Some(name));
-    let known: Vec<&&str> = PENDING.iter().filter(is_known).collect();
-    assert!(known.is_empty() || known.len() < PENDING.len(), "empty PENDING: {known:?} are there");
-}
-
 /// The settings that these variables come to; those that are none are named.
 fn settings(variables: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
     let command = command();
@@ -87,7 +70,6 @@ fn settings(variables: &BTreeMap<String, String>) -> Result<Settings, Vec<String
         let mut known = serve.get_arguments();
         match known.find(|argument| argument.get_env().is_some_and(|env| env == name.as_str())) {
             Some(argument) => arguments.push(format!("--{}={value}", argument.get_long().unwrap())),
-            None if is_pending(name) => {}
             None => unknown.push(name.clone()),
         }
     }

@@ -241,8 +241,9 @@ impl Replica {
             let at = reader.user.as_ref().and_then(|user| users.iter().position(|it| it == user));
             let length = at.map_or(CausalLength::UNTOUCHED, |at| lengths[at]);
             let listing = reader.lists.then(|| listing.clone()).flatten();
-            let agreed = Agreed { length, likes: *likes, digest: *digest, listing };
-            self.tell(&subject, reader, agreed);
+            let agreed =
+                Agreed { likes: *likes, digest: *digest, listing, ..Agreed::on_length(length) };
+            self.tell(&subject, reader, agreed, round + 1);
         }
         let reading = self.quorum.as_mut().and_then(|quorum| quorum.readings.get_mut(&id));
         let Some(reading) = reading else { return };
@@ -264,8 +265,9 @@ impl Replica {
     }
 
     /// Tells a reader, or begins the write that it wanted.
-    fn tell(&mut self, subject: &Subject, reader: Reader, agreed: Agreed) {
+    fn tell(&mut self, subject: &Subject, reader: Reader, agreed: Agreed, rounds: u32) {
         let Reader { request, user, action, .. } = reader;
+        self.count_rounds(request, rounds);
         let target = action.map(|action| agreed.length.target(action));
         match (target, user) {
             (Some(None), _) => self.finish(request, Answer::Refused(Refusal::Frozen)),
@@ -282,6 +284,12 @@ impl Replica {
         }
     }
 
+    /// Voters were asked so often before a request could be answered, or its write begun.
+    fn count_rounds(&mut self, request: RequestId, rounds: u32) {
+        let known = self.quorum.as_mut().and_then(|quorum| quorum.requests.get_mut(&request));
+        known.into_iter().for_each(|known| known.rounds += rounds);
+    }
+
     /// A majority has told of one like. Unless all of it had the largest length it is written back before it is
     /// told: whoever reads later must not find less.
     fn read_one(&mut self, id: ReadingId, lengths: &BTreeSet<CausalLength>) {
@@ -295,6 +303,7 @@ impl Replica {
             match (target, reader.user.clone()) {
                 (Some(target), Some(user)) if target != length || !is_everywhere => {
                     let changes = reader.action.is_some();
+                    self.count_rounds(reader.request, 1);
                     self.begin_write(Target {
                         request: reader.request,
                         subject: subject.clone(),
@@ -304,8 +313,7 @@ impl Replica {
                     });
                 }
                 _ => {
-                    let (likes, digest) = (0, Digest::default());
-                    self.tell(&subject, reader, Agreed { length, likes, digest, listing: None });
+                    self.tell(&subject, reader, Agreed::on_length(length), 1);
                 }
             }
         }

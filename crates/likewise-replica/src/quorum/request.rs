@@ -5,6 +5,8 @@ use likewise_state::id::{Kind, Like, PostId, UserId};
 use likewise_state::length::{Action, CausalLength};
 use likewise_state::listing::Listing;
 
+use crate::trace::TraceContext;
+
 /// How much an answer promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -52,6 +54,7 @@ pub struct Operation {
     pub(crate) level: Level,
     pub(crate) subject: Subject,
     pub(crate) wish: Wish,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Operation {
     pub fn write(level: Level, like: Like<'_>, action: Action, seen: Option<CausalLength>) -> Self {
         let user = like.user.as_str().to_owned();
         let subject = Subject::new(like.post, like.kind);
-        Self { level, subject, wish: Wish::Write { user, action, seen } }
+        Self { level, subject, wish: Wish::Write { user, action, seen }, trace: None }
     }
 
     /// Whether a user likes a post.
@@ -74,7 +77,7 @@ impl Operation {
     pub fn length(level: Level, like: Like<'_>) -> Self {
         let user = Some(like.user.as_str().to_owned());
         let subject = Subject::new(like.post, like.kind);
-        Self { level, subject, wish: Wish::Read { user, lists: false } }
+        Self { level, subject, wish: Wish::Read { user, lists: false }, trace: None }
     }
 
     /// How many like a post, and whether `user` does; always linearizable.
@@ -82,14 +85,27 @@ impl Operation {
     pub fn count(post: PostId<'_>, kind: Kind<'_>, user: Option<UserId<'_>>) -> Self {
         let user = user.map(|user| user.as_str().to_owned());
         let wish = Wish::Read { user, lists: false };
-        Self { level: Level::Linearizable, subject: Subject::new(post, kind), wish }
+        Self { level: Level::Linearizable, subject: Subject::new(post, kind), wish, trace: None }
     }
 
     /// Who likes a post; always linearizable.
     #[must_use]
     pub fn list(post: PostId<'_>, kind: Kind<'_>) -> Self {
         let wish = Wish::Read { user: None, lists: true };
-        Self { level: Level::Linearizable, subject: Subject::new(post, kind), wish }
+        Self { level: Level::Linearizable, subject: Subject::new(post, kind), wish, trace: None }
+    }
+
+    /// At which level.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The same, as part of a trace.
+    #[must_use]
+    pub fn traced(mut self, context: TraceContext) -> Self {
+        self.trace = Some(context);
+        self
     }
 }
 
@@ -105,6 +121,15 @@ pub struct Agreed {
     pub digest: Digest,
     /// Who likes it, where that was asked.
     pub listing: Option<Listing>,
+    /// How often voters were asked until a majority stood behind this.
+    pub rounds: u32,
+}
+
+impl Agreed {
+    /// An agreement on the length of one like, and on nothing else.
+    pub(crate) fn on_length(length: CausalLength) -> Self {
+        Self { length, likes: 0, digest: Digest::default(), listing: None, rounds: 0 }
+    }
 }
 
 /// Why the voters have not agreed in time.

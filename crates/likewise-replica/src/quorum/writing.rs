@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use likewise_state::delta::Delta;
-use likewise_state::digest::Digest;
 use likewise_state::length::CausalLength;
 
 use crate::limits::{ASK_AGAIN, LOOK_REST, OPERATIONS_MAX};
@@ -61,8 +60,8 @@ impl Replica {
             return self.answers.push_back((request, Answer::Overloaded));
         }
         quorum.next_look = quorum.next_look.min(deadline);
-        quorum.requests.insert(request, Request { deadline, at: At::Hold });
-        let Operation { level, subject, wish } = operation;
+        let Operation { level, subject, wish, trace } = operation;
+        quorum.requests.insert(request, Request { deadline, at: At::Hold, rounds: 0, trace });
         match wish {
             Wish::Write { user, action, seen: Some(seen) } => {
                 let held = self.state.length(subject.like(&user));
@@ -101,9 +100,8 @@ impl Replica {
         let now = self.peers.now;
         let Target { request, subject, user, length: target, changes } = target;
         // It may have been given up while it waited for a hold.
-        if !self.quorum.as_ref().is_some_and(|quorum| quorum.requests.contains_key(&request)) {
-            return;
-        }
+        let known = self.quorum.as_ref().and_then(|quorum| quorum.requests.get(&request));
+        let Some(trace) = known.map(|known| known.trace) else { return };
         if !self.takes_entries() {
             return self.finish(request, Answer::Unavailable);
         }
@@ -116,12 +114,14 @@ impl Replica {
             if let Some(place) = raised.place {
                 self.gather(like, target, place);
                 self.peers.changed(place);
+                trace.into_iter().for_each(|context| self.peers.trace(context));
             }
         }
         let Some(quorum) = &mut self.quorum else { return };
         let id = quorum.next_ask();
         if let Some(known) = quorum.requests.get_mut(&request) {
             known.at = At::Writing(id);
+            known.rounds += 1;
         }
         let ask_again = now + ASK_AGAIN;
         quorum.next_look = quorum.next_look.min(ask_again);
@@ -204,17 +204,18 @@ impl Replica {
         if writing.votes.len() >= quorum.voters.majority() {
             quorum.writings.remove(&id);
             quorum.figures.writes += 1;
-            let (likes, digest) = (0, Digest::default());
-            self.finish(request, Answer::Agreed(Agreed { length, likes, digest, listing: None }));
+            self.finish(request, Answer::Agreed(Agreed::on_length(length)));
         }
     }
 
     /// Answers a request, and forgets it.
-    pub(crate) fn finish(&mut self, request: RequestId, answer: Answer) {
+    pub(crate) fn finish(&mut self, request: RequestId, mut answer: Answer) {
         let known = self.quorum.as_mut().and_then(|quorum| quorum.requests.remove(&request));
-        if known.is_some() {
-            self.answers.push_back((request, answer));
+        let Some(known) = known else { return };
+        if let Answer::Agreed(agreed) = &mut answer {
+            agreed.rounds = known.rounds;
         }
+        self.answers.push_back((request, answer));
     }
 
     /// Gives up what has waited for too long, and asks again where no answer has come.

@@ -16,6 +16,7 @@ use likewise_replica::quorum::seats::Kept;
 use likewise_replica::quorum::view::Standing;
 use likewise_replica::quorum::voters::Voters;
 use likewise_replica::replica::Replica;
+use likewise_replica::trace::TraceContext;
 use likewise_replica::write::{RequestId, Writes};
 use likewise_state::id::Like;
 use likewise_state::length::{Action, CausalLength};
@@ -42,6 +43,8 @@ pub(crate) struct Cluster {
     pub(crate) repair_bytes: u64,
     pub(crate) frame_bytes: u64,
     pub(crate) other_bytes: u64,
+    /// Who was sent contexts.
+    pub(crate) contexts_to: Vec<usize>,
     links: u64,
     bounds: Bounds,
     voters: Option<Voters>,
@@ -69,6 +72,10 @@ pub(crate) struct TestNode {
     namesake: usize,
     /// What a voter has kept of the seats.
     pub(crate) kept: Option<Vec<u8>>,
+    /// Whether it wants to know where writes belong in traces, from the links on that are opened to it then.
+    pub(crate) takes_contexts: bool,
+    /// What it had to say in traces: who mailed the writes, how long they took, and where they belong.
+    pub(crate) applied: Vec<(String, Duration, Vec<TraceContext>)>,
 }
 
 impl Cluster {
@@ -89,6 +96,7 @@ impl Cluster {
             repair_bytes: 0,
             frame_bytes: 0,
             other_bytes: 0,
+            contexts_to: Vec::new(),
             links: 0,
             bounds,
             voters: None,
@@ -250,7 +258,11 @@ impl Cluster {
 
     fn peer(&self, node: usize) -> Peer {
         let it = &self.nodes[node];
-        Peer { node: it.id.unwrap_or(NodeId(node as u64)), ..peer(it.namesake) }
+        Peer {
+            node: it.id.unwrap_or(NodeId(node as u64)),
+            takes_contexts: it.takes_contexts,
+            ..peer(it.namesake)
+        }
     }
 
     pub(crate) fn handle(&mut self, node: usize, input: Input) {
@@ -273,6 +285,9 @@ impl Cluster {
                     self.nodes[node].answers.insert(request.0, answer);
                 }
                 Output::Send { link, message } => self.send(node, link, message),
+                Output::Applied { peer, since, contexts } => {
+                    self.nodes[node].applied.push((peer, self.now - since, contexts));
+                }
                 Output::Close { link, reason } => {
                     self.closed.push(reason);
                     if let Some(&(other, _)) = self.nodes[node].links.get(&link) {
@@ -289,6 +304,9 @@ impl Cluster {
         self.comparisons += u64::from(matches!(decoded, Message::Compare { .. }));
         self.questions +=
             u64::from(matches!(decoded, Message::Compare { .. } | Message::Sketch { .. }));
+        if matches!(decoded, Message::Contexts { .. }) {
+            self.contexts_to.push(to);
+        }
         let bytes = match decoded {
             Message::Delta { .. } | Message::Chunk { .. } => &mut self.frame_bytes,
             decoded if decoded.is_repair() => &mut self.repair_bytes,
@@ -429,6 +447,8 @@ impl TestNode {
             id: None,
             namesake: number,
             kept: None,
+            takes_contexts: false,
+            applied: Vec::new(),
         }
     }
 
@@ -439,5 +459,11 @@ impl TestNode {
 
 fn peer(node: usize) -> Peer {
     let name = format!("node-{node}");
-    Peer { node: NodeId(node as u64), name, http: String::new(), incarnation: 1 }
+    Peer {
+        node: NodeId(node as u64),
+        name,
+        http: String::new(),
+        incarnation: 1,
+        takes_contexts: false,
+    }
 }

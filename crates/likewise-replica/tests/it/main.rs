@@ -11,6 +11,7 @@ mod quorum;
 mod repair;
 mod restored;
 mod seen;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,7 +60,9 @@ impl Bench {
                 Output::Answer { request, answer } => {
                     assert!(self.answers.insert(request.0, answer).is_none(), "answered twice");
                 }
-                Output::Send { .. } | Output::Close { .. } => panic!("there is no peer"),
+                Output::Send { .. } | Output::Close { .. } | Output::Applied { .. } => {
+                    panic!("there is no peer")
+                }
             }
         }
     }

@@ -175,7 +175,13 @@ impl World {
     fn introduce(&mut self, to: u64, of: u64, name: &str) {
         let incarnation = self.nodes.get(&of).map_or(1, |of| of.membership.me().incarnation);
         let http = "10.0.0.9:8080".to_owned();
-        let peer = Peer { node: NodeId(of), name: name.to_owned(), http, incarnation };
+        let peer = Peer {
+            node: NodeId(of),
+            name: name.to_owned(),
+            http,
+            incarnation,
+            takes_contexts: false,
+        };
         let now = self.now;
         self.nodes.get_mut(&to).unwrap().membership.introduced(&peer, now);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use likewise_replica::limits::BALLOTS_MAX;
+use likewise_replica::limits::{BALLOTS_MAX, CONTEXTS_MAX};
 use likewise_replica::member::{Direction, LinkId, Peer};
 use likewise_replica::message::{GROUP_SLOTS, GROUPS, Message};
 use likewise_replica::quorum::Voting;
@@ -10,6 +10,7 @@ use likewise_replica::quorum::ballot::{Ask, AskId, Vote};
 use likewise_replica::quorum::request::Subject;
 use likewise_replica::quorum::seats::{Seat, Seats};
 use likewise_replica::quorum::voters::Voters;
+use likewise_replica::trace::TraceContext;
 use likewise_state::digest::Digest;
 use likewise_state::id::Kind;
 use likewise_state::slot::SLOTS;
@@ -71,10 +72,25 @@ fn every_ballot() -> Vec<Message> {
     ]
 }
 
+/// The one that only goes to nodes that ask for it, which came later still.
+fn contexts(count: usize) -> Message {
+    let context = |number| TraceContext {
+        trace: std::array::from_fn(|at| at as u8),
+        span: [number as u8; 8],
+        flags: 1,
+    };
+    Message::Contexts { frame: 300, contexts: (0..count).map(context).collect() }
+}
+
+fn all_messages() -> impl Iterator<Item = Message> {
+    every_message().into_iter().chain(every_ballot()).chain([contexts(2)])
+}
+
 #[test]
 fn version_1_of_each_message_is_as_it_was() {
     compare_with_golden("messages-1.bin", &every_message());
     compare_with_golden("ballots-1.bin", &every_ballot());
+    compare_with_golden("contexts-1.bin", &[contexts(2)]);
 }
 
 /// Nodes of different releases talk to each other: the bytes are kept. `LIKEWISE_BLESS=1` writes the file
@@ -103,8 +119,13 @@ fn replica_with_links() -> Replica {
     let replica = Replica::new(NodeId(0), Arc::new(State::new(Keys::for_tests())));
     let mut replica = replica.with_voters(NodeId(0), voting);
     for (link, direction) in [(1, Direction::Outgoing), (2, Direction::Incoming)] {
-        let peer =
-            Peer { node: NodeId(9), name: "p".to_owned(), http: String::new(), incarnation: 1 };
+        let peer = Peer {
+            node: NodeId(9),
+            name: "p".to_owned(),
+            http: String::new(),
+            incarnation: 1,
+            takes_contexts: true,
+        };
         replica.handle(
             Input::LinkOpened { link: LinkId(link), peer, direction },
             Duration::from_secs(1),
@@ -115,16 +136,18 @@ fn replica_with_links() -> Replica {
 }
 
 #[test]
-fn a_message_with_too_many_ballots_is_refused() {
+fn a_message_with_too_many_ballots_or_contexts_is_refused() {
     let votes =
         |count| Message::Vote { list: 1, votes: vec![Vote::Merged { id: AskId(1) }; count] };
     assert!(Message::decode(&votes(BALLOTS_MAX).encode()).is_ok());
     assert!(Message::decode(&votes(BALLOTS_MAX + 1).encode()).is_err());
+    assert!(Message::decode(&contexts(CONTEXTS_MAX).encode()).is_ok());
+    assert!(Message::decode(&contexts(CONTEXTS_MAX + 1).encode()).is_err());
 }
 
 #[test]
 fn a_message_out_of_turn_closes_its_link_and_nothing_else() {
-    for message in every_message().into_iter().chain(every_ballot()) {
+    for message in all_messages() {
         for link in [1, 2] {
             let mut replica = replica_with_links();
             let link = LinkId(link);
@@ -134,7 +157,7 @@ fn a_message_out_of_turn_closes_its_link_and_nothing_else() {
                 match output {
                     Output::Close { link: closed, .. } => assert_eq!(closed, link),
                     Output::Answer { .. } => panic!("nobody asked"),
-                    Output::Send { .. } | Output::Persist { .. } => {}
+                    Output::Send { .. } | Output::Persist { .. } | Output::Applied { .. } => {}
                 }
             }
         }
@@ -142,6 +165,14 @@ fn a_message_out_of_turn_closes_its_link_and_nothing_else() {
 }
 
 proptest! {
+    #[test]
+    fn the_bytes_of_a_context_are_the_context(bytes in any::<[u8; TraceContext::BYTES]>()) {
+        let context = TraceContext::from_bytes(bytes);
+        prop_assert_eq!(context.to_bytes(), bytes);
+        prop_assert_eq!((&context.trace[..], &context.span[..]), (&bytes[..16], &bytes[16..24]));
+        prop_assert_eq!(context.flags, bytes[24]);
+    }
+
     #[test]
     fn nonsense_neither_panics_nor_changes_anything(
         tag in 0..20u8, bytes in prop::collection::vec(any::<u8>(), 0..200), link in 1..3u64

@@ -106,7 +106,8 @@ impl World {
         let id = u64::from_le_bytes(*found.store.first_chunk().expect("it is longer")).max(1);
         let (node, incarnation, address) = (NodeId(id), found.incarnation, it.address);
         let name = format!("n{machine}");
-        let me = Peer { node, name, http: String::new(), incarnation };
+        let (http, takes_contexts) = (String::new(), self.options.takes_contexts(machine));
+        let me = Peer { node, name, http, incarnation, takes_contexts };
         let identity = Identity { node, incarnation, address };
         let is_alone = !has_seeds && it.remembered.is_empty();
         let bounds = self.options.bounds;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use likewise_replica::input::Input;
 use likewise_replica::output::Answer;
+use likewise_replica::trace::TraceContext;
 use likewise_replica::write::RequestId;
 use likewise_state::length::CausalLength;
 
@@ -47,7 +48,8 @@ impl World {
         for wish in operation.wishes.iter().filter(|wish| wish.target().is_none()) {
             self.model.asked_for_one_more(wish.key);
         }
-        let writes = operation.writes(&self.model);
+        let (trace, span) = ([client as u8; 16], [asked.operation as u8; 8]);
+        let writes = operation.writes(&self.model).traced(TraceContext { trace, span, flags: 1 });
         let node = self.machines[machine].node.as_mut().expect("it is open");
         node.requests_taken += 1;
         let request = RequestId(node.requests_taken);

@@ -125,6 +125,10 @@ impl World {
                 self.check_reason(machine, &reason);
                 self.close_end(end, &reason);
             }
+            Output::Applied { peer, contexts, .. } => {
+                let number = contexts.len() as u64;
+                self.say(machine, "applied", number, || format!("{number} traces of {peer}"));
+            }
             Output::Answer { request, answer } => self.answer(machine, request, answer),
         }
     }
@@ -183,6 +187,9 @@ impl World {
             let what = if entries.is_empty() { String::new() } else { format!(" {entries:?}") };
             format!("{name}, {number} bytes, link {}{what}", link.0)
         });
+        if matches!(decoded, Message::Contexts { .. }) && !self.options.takes_contexts(machine) {
+            self.fail("traces are told to who asked", format!("n{machine} did not"));
+        }
         if let Message::Delta { frame, .. } = decoded {
             let node = self.machines[machine].node.as_mut().expect("it runs");
             node.frames.insert((link, frame), entries);

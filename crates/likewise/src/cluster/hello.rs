@@ -23,6 +23,10 @@ pub(crate) struct Hello {
     pub(crate) incarnation: u64,
     /// Tells whether both make their digests under the same key, and nothing else about it.
     digests: String,
+    /// Whether it wants to know where the writes that it is mailed belong in traces. Missing where not: releases
+    /// that know nothing of it don't say so, and are sent no message that they don't know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    takes_contexts: bool,
 }
 
 /// Why a hello is not believed.
@@ -61,6 +65,7 @@ impl Hello {
             http: me.http.clone(),
             incarnation: me.incarnation,
             digests: Digest::default().tag(key),
+            takes_contexts: me.takes_contexts,
         }
     }
 
@@ -83,7 +88,8 @@ impl Hello {
         if hello.digests != Digest::default().tag(key) {
             return Err(HelloError::OtherDigests);
         }
-        Ok(Peer { node, name: hello.name, http: hello.http, incarnation: hello.incarnation })
+        let Self { name, http, incarnation, takes_contexts, .. } = hello;
+        Ok(Peer { node, name, http, incarnation, takes_contexts })
     }
 }
 
@@ -91,10 +97,13 @@ impl Hello {
 mod tests {
     use super::*;
 
-    fn hello(node: u64, name: &str) -> Vec<u8> {
+    fn peer(node: u64, name: &str, takes_contexts: bool) -> Peer {
         let http = "127.0.0.1:8080".to_owned();
-        let me = Peer { node: NodeId(node), name: name.to_owned(), http, incarnation: 7 };
-        Hello::new(&me, &DigestKey::of_cluster("c")).encode()
+        Peer { node: NodeId(node), name: name.to_owned(), http, incarnation: 7, takes_contexts }
+    }
+
+    fn hello(node: u64, name: &str) -> Vec<u8> {
+        Hello::new(&peer(node, name, false), &DigestKey::of_cluster("c")).encode()
     }
 
     fn problem(bytes: &[u8]) -> String {
@@ -109,6 +118,20 @@ mod tests {
         let text = String::from_utf8(hello(0xab, "likes-0")).unwrap();
         let later = text.replacen('{', r#"{"colour":"red","#, 1);
         assert_eq!(Hello::read(later.as_bytes(), &key).unwrap(), peer);
+    }
+
+    /// What the release before traces said and read, which must go on for as long as there may be one of it.
+    #[test]
+    fn a_hello_without_traces_is_as_it_was_before_there_were_any() {
+        let key = DigestKey::of_cluster("c");
+        let before = format!(
+            r#"{{"node":"00000000000000ab","name":"likes-0","http":"127.0.0.1:8080","incarnation":7,"digests":"{}"}}"#,
+            Digest::default().tag(&key)
+        );
+        assert_eq!(Hello::read(before.as_bytes(), &key).unwrap(), peer(0xab, "likes-0", false));
+        assert_eq!(String::from_utf8(hello(0xab, "likes-0")).unwrap(), before);
+        let takes = peer(0xab, "likes-0", true);
+        assert_eq!(Hello::read(&Hello::new(&takes, &key).encode(), &key).unwrap(), takes);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
+use crate::config::tracing::Ratio;
 use crate::consistency::Consistency;
 
 /// The settings of `likewise serve` as somebody wrote them: any may be missing, none is checked.
@@ -167,6 +168,14 @@ pub struct Settings {
     /// What to log: a level, or a filter such as `info,likewise::node=debug`
     #[arg(long, env = "LIKEWISE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+
+    /// Collector of OpenTelemetry that traces are sent to, by OTLP over HTTP; without it there are none
+    #[arg(long, env = "LIKEWISE_TRACE_ENDPOINT", value_name = "URL")]
+    pub trace_endpoint: Option<String>,
+
+    /// How many requests begin a trace, from 0 to 1; one that brings a trace goes on with it in any case
+    #[arg(long, env = "LIKEWISE_TRACE_RATIO", value_name = "RATIO")]
+    pub trace_ratio: Option<Ratio>,
 }
 
 impl Settings {
@@ -204,6 +213,8 @@ impl Settings {
             drain_delay: Some("0s".to_owned()),
             log_format: Some("human".to_owned()),
             log: Some("info".to_owned()),
+            trace_endpoint: None,
+            trace_ratio: Some(Ratio::ALL),
         }
     }
 

@@ -41,7 +41,13 @@ impl Service {
         let voting = Some(Voting { voters, name: name.clone(), boot: 1, kept: None });
         let (node, thread) =
             Node::start::<MemoryDisk>(NodeId(1), name.clone(), state, None, voting);
-        let me = Peer { node: NodeId(1), name, http: String::new(), incarnation: 1 };
+        let me = Peer {
+            node: NodeId(1),
+            name,
+            http: String::new(),
+            incarnation: 1,
+            takes_contexts: false,
+        };
         let cluster = Cluster::solitary("fuzz".to_owned(), me, node);
         let api = Api::new(router(cluster, Consistency::Local), ServeLimits::default());
         let router = build(&api);

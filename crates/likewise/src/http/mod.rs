@@ -30,7 +30,7 @@ use crate::consistency::Consistency;
 use crate::http::edge::{Edge, surround};
 use crate::http::error::ApiError;
 use crate::http::limits::{BACKUPS_MAX, EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
-use crate::http::observe::Shedding;
+use crate::http::observe::{Shedding, UNKNOWN};
 use crate::http::route::{Route, route};
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -274,7 +274,7 @@ fn build(api: &Api) -> Router {
         let methods = surround(api, template, shedding, route.guarded(api));
         router.route(template, methods)
     });
-    let unknown = surround(api, "unknown", Shedding::Sheds, any(not_found));
+    let unknown = surround(api, UNKNOWN, Shedding::Sheds, any(not_found));
     router.fallback_service(unknown.with_state(api.clone())).with_state(api.clone())
 }
 

@@ -1,4 +1,4 @@
-//! What happens around every request, whatever its route: bounds, figures and the node's name.
+//! What happens around every request, whatever its route: bounds, figures, a span and the node's name.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use opentelemetry::context::FutureExt;
 use prometheus_client::metrics::gauge::Gauge;
 use tower::{Layer, Service};
 
@@ -16,9 +17,13 @@ use crate::http::error::ApiError;
 use crate::http::leftover::Leftover;
 use crate::http::limits::URI_BYTES_MAX;
 use crate::metrics::{RouteMeter, Shed};
+use crate::traces::{Begins, RequestSpan};
 
 /// The header that names the node on every answer.
 pub(crate) static NODE_HEADER: HeaderName = HeaderName::from_static("likewise-node");
+
+/// The template of requests whose path has no route.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// Whether a route gives way when the node has too much to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,7 @@ pub(crate) enum Shedding {
 #[derive(Clone)]
 pub(crate) struct Observe {
     api: Api,
+    template: &'static str,
     meter: Arc<RouteMeter>,
     shedding: Shedding,
 }
@@ -47,7 +53,18 @@ pub(crate) struct Observed<S> {
 impl Observe {
     /// Observes the route with this template.
     pub(crate) fn new(api: &Api, template: &'static str, shedding: Shedding) -> Self {
-        Self { api: api.clone(), meter: Arc::new(api.metrics.meter(template)), shedding }
+        let meter = Arc::new(api.metrics.meter(template));
+        Self { api: api.clone(), template, meter, shedding }
+    }
+
+    /// The span of a request, where it belongs to a trace.
+    fn span(&self, request: &Request) -> Option<RequestSpan> {
+        let begins = match self.shedding {
+            Shedding::Sheds => Begins::Sometimes,
+            Shedding::AlwaysServed => Begins::Never,
+        };
+        let template = Some(self.template).filter(|&template| template != UNKNOWN);
+        self.api.node.traces()?.request(request, template, begins)
     }
 
     /// Whether the request may go on. It is in flight until the guard is dropped.
@@ -109,6 +126,7 @@ where
         let begun = Instant::now();
         let method = request.method().clone();
         let observe = self.observe.clone();
+        let span = self.observe.span(&request);
         let (request, leftover) = Leftover::of(request);
         let admitted = match observe.admit(&request) {
             Ok(guard) => Ok((guard, self.inner.call(request))),
@@ -116,7 +134,10 @@ where
         };
         Box::pin(async move {
             let mut response = match admitted {
-                Ok((_in_flight, answer)) => answer.await?,
+                Ok((_in_flight, answer)) => match &span {
+                    Some(span) => answer.with_context(span.context()).await?,
+                    None => answer.await?,
+                },
                 Err(error) => error.into_response(),
             };
             if response.status().as_u16() >= 400 {
@@ -125,6 +146,7 @@ where
             let node: HeaderValue = observe.api.node_header.clone();
             response.headers_mut().insert(NODE_HEADER.clone(), node);
             observe.meter.count(&method, response.status(), begun.elapsed());
+            span.iter().for_each(|span| span.answered(response.status()));
             Ok(response)
         })
     }

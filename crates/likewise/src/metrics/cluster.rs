@@ -145,7 +145,7 @@ mod tests {
     fn member(node: u64, name: &str, is_linked: bool) -> MemberView {
         let (node, name) = (NodeId(node), name.to_owned());
         let http = String::new();
-        let peer = Peer { node, name: name.clone(), http, incarnation: 1 };
+        let peer = Peer { node, name: name.clone(), http, incarnation: 1, takes_contexts: false };
         let link = PeerView { mailed: true, mails: true, ..PeerView::new(peer) };
         MemberView {
             node,

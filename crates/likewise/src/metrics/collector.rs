@@ -8,6 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use crate::cluster::Cluster;
 use crate::metrics::lines::Lines;
 use crate::metrics::{cluster, votes};
+use crate::traces::Traces;
 
 /// Reads the node's own figures when somebody asks for them.
 pub(super) struct NodeCollector(pub(super) Cluster);
@@ -38,6 +39,10 @@ impl Collector for NodeCollector {
         node.votes().map_or(Ok(()), |view| votes::encode(&mut lines, &view))?;
         lines.gauge("queue_length", "Writes that wait for the node's thread", figures.queued)?;
         lines.counter("writes_shed", "Writes turned away because too much waited", figures.shed)?;
+        if let Some(traces) = node.traces().map(Traces::figures) {
+            lines.counter("trace_spans_sent", "Spans that the collector took", traces.sent())?;
+            lines.counter("trace_spans_lost", "Spans that it did not take", traces.lost())?;
+        }
         let Some(journal) = figures.journal else { return Ok(()) };
         lines.counter("journal_commits", "Group commits", journal.commits)?;
         lines.bytes("journal_committed", "Bytes of group commits", journal.committed_bytes)?;

@@ -28,7 +28,7 @@ fn a_node_that_catches_up_says_what_it_waits_for() {
     let mut links = Vec::new();
     for (other, linked) in [(2, "1 member linked"), (3, "2 members linked")] {
         let (name, http) = (format!("node-{other}"), String::new());
-        let peer = Peer { node: NodeId(other), name, http, incarnation: 1 };
+        let peer = Peer { node: NodeId(other), name, http, incarnation: 1, takes_contexts: false };
         let (outgoing, messages) = mpsc::channel(1_024);
         links.push((node.link_opened(peer, Direction::Outgoing, outgoing), messages));
         until_status(&node, &format!("catching up with the cluster: {linked}"));

@@ -223,6 +223,11 @@ impl Turn {
                     tracing::warn!(link = link.0, reason, "link closed");
                 }
             }
+            Output::Applied { peer, since, contexts } => {
+                let took = self.started.elapsed().saturating_sub(since);
+                let traces = self.node.traces();
+                traces.into_iter().for_each(|it| it.applied(&peer, took, &contexts));
+            }
             Output::Answer { request, answer } => {
                 let reply = self.replies.remove(&request.0).expect("each request is answered once");
                 // Whoever asked may have gone away.

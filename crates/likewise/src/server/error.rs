@@ -11,6 +11,7 @@ use crate::access::file_error::AccessFileError;
 use crate::cluster::key_file::KeyFileError;
 use crate::config::error::ConfigError;
 use crate::http::tls::TlsError;
+use crate::traces::ExportError;
 
 /// Why a node could not start or could not end well.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub enum StartError {
     },
     /// The settings don't fit the name that the data folder keeps.
     Votes(ConfigError),
+    /// Traces can't be sent in the way that the environment asks for.
+    Traces(ExportError),
 }
 
 impl fmt::Display for StartError {
@@ -108,6 +111,10 @@ impl fmt::Display for StartError {
                 file.display()
             ),
             Self::Votes(source) => source.fmt(f),
+            Self::Traces(source) => write!(
+                f,
+                "traces can't be sent: {source}; correct the OTEL_* variable, or leave trace-endpoint out"
+            ),
         }
     }
 }
@@ -126,6 +133,7 @@ impl std::error::Error for StartError {
             Self::Journal(source) => source.source(),
             Self::Seats { source, .. } => Some(source),
             Self::Votes(source) => source.source(),
+            Self::Traces(source) => Some(source),
         }
     }
 }

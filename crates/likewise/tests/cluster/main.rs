@@ -33,3 +33,6 @@ mod witnesses;
 
 mod demonstration;
 mod events;
+
+mod collector;
+mod traces;

@@ -255,7 +255,13 @@ impl Recorded {
 }
 
 fn nobody() -> Peer {
-    Peer { node: NodeId(1), name: String::new(), http: String::new(), incarnation: 1 }
+    Peer {
+        node: NodeId(1),
+        name: String::new(),
+        http: String::new(),
+        incarnation: 1,
+        takes_contexts: false,
+    }
 }
 
 /// Writes to the folder of a node that does not run, by the journal itself: a node takes a snapshot only after

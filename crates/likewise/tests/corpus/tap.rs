@@ -109,8 +109,13 @@ async fn pass(
     secret: &Secret,
     heard: &Mutex<Heard>,
 ) -> Result<(), LinkError> {
-    let nobody =
-        Peer { node: NodeId(1), name: "tap".to_owned(), http: String::new(), incarnation: 1 };
+    let nobody = Peer {
+        node: NodeId(1),
+        name: "tap".to_owned(),
+        http: String::new(),
+        incarnation: 1,
+        takes_contexts: false,
+    };
     let nobody = fuzz::hello_of(&nobody, &secret.digest_key());
     let open = |hello: Vec<u8>| async move {
         let stream = TcpStream::connect(target).await?;

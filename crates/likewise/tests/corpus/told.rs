@@ -79,6 +79,10 @@ impl Side {
             Message::Copied { list: of, term, is_active } => {
                 format!("list {of:016x}, term {term}, active {is_active}")
             }
+            Message::Contexts { frame, contexts } => {
+                let contexts = contexts.iter().map(|context| hex(&context.to_bytes()));
+                format!("frame {frame}, contexts {}", list(contexts))
+            }
         };
         format!("{name} {said}").trim_end().to_owned()
     }
@@ -98,8 +102,9 @@ impl Side {
 
 /// What a node says of itself at the beginning.
 pub(crate) fn hello(bytes: &[u8], key: &DigestKey) -> String {
-    let Peer { node, name, http, incarnation } = fuzz::hello(bytes, key).unwrap();
-    format!("Hello node {node}, name {name}, http {http}, incarnation {incarnation}")
+    let Peer { node, name, http, incarnation, takes_contexts } = fuzz::hello(bytes, key).unwrap();
+    let traces = if takes_contexts { ", takes contexts" } else { "" };
+    format!("Hello node {node}, name {name}, http {http}, incarnation {incarnation}{traces}")
 }
 
 fn ask(ask: &Ask) -> String {

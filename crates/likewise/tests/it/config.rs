@@ -200,6 +200,54 @@ fn a_node_whose_folder_keeps_another_name_is_judged_by_that() {
 }
 
 #[test]
+fn a_collector_of_traces_is_an_http_address_and_a_ratio_a_share_of_one() {
+    for (text, url, ratio) in [
+        ("trace-endpoint = 'http://collector:4318'", "http://collector:4318/v1/traces", 1.0),
+        (
+            "trace-endpoint = 'http://[::1]:4318/'\ntrace-ratio = 0",
+            "http://[::1]:4318/v1/traces",
+            0.0,
+        ),
+        ("trace-endpoint = 'http://c/otlp'\ntrace-ratio = 0.25", "http://c/otlp/v1/traces", 0.25),
+        ("trace-endpoint = 'http://c:1/v1/traces/'", "http://c:1/v1/traces", 1.0),
+    ] {
+        let config = Config::load(&Settings::default(), Some(file(text).path())).unwrap();
+        let traces = config.traces.unwrap();
+        assert_eq!((&*traces.url, traces.ratio.value()), (url, ratio), "{text}");
+    }
+    assert_eq!(Config::new(Settings::default()).unwrap().traces, None);
+    let remedy = "use the address at which a collector takes OTLP over http, such as";
+    for wrong in [
+        "collector:4318",
+        "http://",
+        "http://:4318",
+        "http://c:port",
+        "http://c:",
+        "http://a@c:1",
+        "http://c/?a",
+        "http://c/#a",
+        "ftp://c",
+        "",
+        "/v1/traces",
+        "http://c d",
+    ] {
+        let problem = problem(&format!("trace-endpoint = {wrong:?}"));
+        assert!(
+            problem.starts_with(&format!("trace-endpoint is {wrong:?}: {remedy}")),
+            "{problem}"
+        );
+    }
+    let secure = problem("trace-endpoint = 'https://c:4318'");
+    assert!(secure.contains("plain http only: name a collector on this machine"), "{secure}");
+    for wrong in ["-0.1", "1.1", "nan", "inf"] {
+        let problem = problem(&format!("trace-ratio = {wrong}"));
+        assert!(problem.contains("use a share of all requests from 0 to 1"), "{problem}");
+    }
+    let typed = serve(&["--trace-ratio", "2"], &[]);
+    assert!(String::from_utf8(typed.stderr).unwrap().contains("trace-ratio is \"2\": use a share"));
+}
+
+#[test]
 fn in_memory_goes_over_the_data_folder() {
     let settings = Settings {
         in_memory: Some(true),
@@ -217,7 +265,7 @@ fn help_shows_every_setting_with_its_real_default_and_variable() {
     let help = String::from_utf8(output.stdout).unwrap();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let defaults = Settings::defaults().table();
-    assert_eq!(defaults.len(), 13, "every setting that has a default");
+    assert_eq!(defaults.len(), 14, "every setting that has a default");
     for (name, value) in defaults {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let variable = name.to_uppercase().replace('-', "_");

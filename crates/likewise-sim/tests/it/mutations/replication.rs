@@ -137,4 +137,13 @@ pub(super) const MISTAKES: &[Mistake] = &[
         right: "self.peers.writable = true;",
         wrong: r#"self.peers.writable = !crate::mistake("no repair after a stall");"#,
     },
+    Mistake {
+        name: "a peer that never asked is told of traces",
+        found_by: &["traces are told"],
+        file: "likewise-replica/src/peers.rs",
+        right: ".filter(|mailed| mailed.takes_contexts)",
+        wrong: r#".filter(|mailed| {
+            mailed.takes_contexts || crate::mistake("a peer that never asked is told of traces")
+        })"#,
+    },
 ];

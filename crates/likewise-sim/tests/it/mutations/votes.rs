@@ -26,8 +26,8 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "versions of a post are read like by like",
         found_by: &[POST],
         file: "likewise-replica/src/quorum/writing.rs",
-        right: "let Operation { level, subject, wish } = operation;",
-        wrong: r#"let Operation { mut level, subject, wish } = operation;
+        right: "let Operation { level, subject, wish, trace } = operation;",
+        wrong: r#"let Operation { mut level, subject, wish, trace } = operation;
         if !matches!(wish, Wish::Read { user: None, .. })
             && crate::mistake("versions of a post are read like by like")
         {

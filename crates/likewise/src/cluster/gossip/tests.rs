@@ -13,6 +13,7 @@ async fn gossip(secret: &Arc<Secret>, node: u64) -> Gossip {
         name: format!("node-{node}"),
         http: String::new(),
         incarnation: 1,
+        takes_contexts: false,
     };
     let keys = Keys { digest: secret.digest_key(), table: TableKey::new([0; 16]) };
     let state = Arc::new(State::new(keys));

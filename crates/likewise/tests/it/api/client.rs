@@ -123,7 +123,13 @@ fn cluster(voting: Option<Voting>) -> (Cluster, NodeThread) {
     let journal = None::<Journal<FileDisk>>;
     let (node, thread) = Node::start(NodeId(1), "test-node".to_owned(), state, journal, voting);
     let http = String::new();
-    let me = Peer { node: NodeId(1), name: "test-node".to_owned(), http, incarnation: 1 };
+    let me = Peer {
+        node: NodeId(1),
+        name: "test-node".to_owned(),
+        http,
+        incarnation: 1,
+        takes_contexts: false,
+    };
     (Cluster::solitary("likewise".to_owned(), me, node), thread)
 }
 
