@@ -3,9 +3,9 @@
 //! It is written as `FILE.partial`, which one process at a time holds locked. What a process has left there that
 //! was killed is written over by the next one.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::client::ClientError;
@@ -93,6 +93,8 @@ fn lock(partial: &Path) -> io::Result<File> {
         return Err(busy());
     }
     file.set_len(0)?;
+    // What was left there may have been anybody's to read.
+    file.set_permissions(Permissions::from_mode(MODE))?;
     Ok(file)
 }
 
