@@ -49,8 +49,11 @@ impl Token {
             let failed = |cause| TokenError { source: TokenSource::File(file.to_owned()), cause };
             let mut text = String::new();
             let opened = File::open(file).map_err(|error| failed(Some(error)))?;
-            let read = opened.take(FILE_BYTES_MAX).read_to_string(&mut text);
-            read.map_err(|error| failed(Some(error)))?;
+            let read = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+            let bytes = read.map_err(|error| failed(Some(error)))?;
+            if bytes as u64 > FILE_BYTES_MAX {
+                return Err(failed(None));
+            }
             return Self::of_text(&text).map(Some).ok_or_else(|| failed(None));
         }
         let Some(text) = std::env::var_os(VARIABLE) else { return Ok(None) };
@@ -134,6 +137,7 @@ mod tests {
     fn what_is_no_token_is_named_and_not_shown() {
         let long = vec![b'a'; FILE_BYTES_MAX as usize];
         assert!(of_file(&long).is_ok());
+        assert!(of_file(&[&long[..], b"a"].concat()).is_err());
         for bytes in
             [&b""[..], b"\n", b"secret secret", b"secret\nsecret", b"secret\r\nx: y", b"\xff"]
         {

@@ -180,7 +180,12 @@ pub(crate) fn network(value: &str) -> Option<IpNet> {
     match value.parse::<IpAddr>() {
         // What reaches an IPv6 socket by IPv4 looks like this, and is compared as what it is.
         Ok(address) => Some(IpNet::from(address.to_canonical())),
-        Err(_) => value.parse::<IpNet>().ok().map(|network| network.trunc()),
+        Err(_) => {
+            let network = value.parse::<IpNet>().ok()?.trunc();
+            // No address would ever be in one of the former kind.
+            let is_mapped = network.addr().to_canonical() != network.addr();
+            (!is_mapped).then_some(network)
+        }
     }
 }
 

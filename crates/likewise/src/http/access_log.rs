@@ -59,7 +59,7 @@ fn request_id(request: &Request) -> Option<HeaderValue> {
 }
 
 fn shortened(path: &str) -> &str {
-    path.get(..PATH_BYTES_MAX).unwrap_or(path)
+    &path[..path.floor_char_boundary(PATH_BYTES_MAX)]
 }
 
 #[cfg(test)]
@@ -83,5 +83,6 @@ mod tests {
     fn a_long_path_is_cut() {
         assert_eq!(shortened(&"x".repeat(5_000)).len(), PATH_BYTES_MAX);
         assert_eq!(shortened("/livez"), "/livez");
+        assert_eq!(shortened(&"\u{20ac}".repeat(2_000)).len(), PATH_BYTES_MAX - 1);
     }
 }

@@ -33,6 +33,7 @@ use crate::http::Api;
 use crate::http::error::{ApiError, PROBLEM_JSON};
 use crate::http::limits::{CONNECTIONS_WAITING_MAX, HEAD_BYTES_MAX};
 use crate::http::observe::NODE_HEADER;
+use crate::http::stalls::Stalls;
 use crate::http::tls;
 use crate::metrics::Shed;
 use crate::reload::Reloaded;
@@ -89,9 +90,9 @@ pub(crate) async fn accept(
                 }
             },
         };
-        api.metrics.connections_accepted.inc();
+        let caller = Caller { address: peer, number: api.metrics.connections_accepted.inc() };
         if connections.len() < limits.connections_max {
-            connections.spawn(serve(stream, peer, router.clone(), api.clone(), stopped.clone()));
+            connections.spawn(serve(stream, caller, router.clone(), api.clone(), stopped.clone()));
             continue;
         }
         api.metrics.count_shed(Shed::Connections);
@@ -121,10 +122,18 @@ async fn rest_after(error: &io::Error) {
     tokio::time::sleep(ACCEPT_REST).await;
 }
 
+/// Who has connected.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    /// How many connections there were before this one.
+    pub(crate) number: u64,
+}
+
 /// Serves one connection until it ends, or until `stopped` and its request in flight is done.
 async fn serve(
     stream: TcpStream,
-    peer: IpAddr,
+    caller: Caller,
     router: Router,
     api: Api,
     stopped: watch::Receiver<()>,
@@ -136,9 +145,9 @@ async fn serve(
         return;
     }
     match api.edge.tls.clone() {
-        None => speak(stream, peer, router, api, stopped).await,
+        None => speak(stream, caller, router, api, stopped).await,
         // What TLS keeps is large: without it a connection should not hold room for it.
-        Some(tls) => Box::pin(greet(stream, tls, peer, router, api, stopped)).await,
+        Some(tls) => Box::pin(greet(stream, tls, caller, router, api, stopped)).await,
     }
 }
 
@@ -146,7 +155,7 @@ async fn serve(
 async fn greet(
     stream: TcpStream,
     tls: Reloaded<ServerConfig>,
-    peer: IpAddr,
+    caller: Caller,
     router: Router,
     api: Api,
     mut stopped: watch::Receiver<()>,
@@ -158,10 +167,10 @@ async fn greet(
         _ = stopped.changed() => return,
     };
     match greeted {
-        Ok(stream) => speak(stream, peer, router, api, stopped).await,
+        Ok(stream) => speak(stream, caller, router, api, stopped).await,
         Err(error) => {
             api.metrics.tls_handshakes_failed.inc();
-            tracing::debug!(client = %peer, %error, "a TLS handshake failed");
+            tracing::debug!(client = %caller.address, %error, "a TLS handshake failed");
         }
     }
 }
@@ -169,7 +178,7 @@ async fn greet(
 /// Speaks HTTP over whatever carries bytes.
 pub(crate) async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: IpAddr,
+    caller: Caller,
     router: Router,
     api: Api,
     mut stopped: watch::Receiver<()>,
@@ -177,7 +186,7 @@ pub(crate) async fn speak(
     let proxies = api.edge.proxies.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         if let Some(proxies) = &proxies {
-            let client = proxies.client(peer, request.headers());
+            let client = proxies.client(caller.address, request.headers());
             request.extensions_mut().insert(client);
         }
         router.clone().call(request)
@@ -188,12 +197,12 @@ pub(crate) async fn speak(
         .timer(TokioTimer::new())
         .header_read_timeout(api.limits.head_time)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stalls::new(stream, api.limits.stall_time)), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         biased;
         result = connection.as_mut() => result,
-        () = end(&api, &mut stopped) => {
+        () = end(&api, caller.number, &mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -205,13 +214,13 @@ pub(crate) async fn speak(
 
 /// Waits until a connection should end with the request in flight: because the server stops, or because the
 /// connection has grown old.
-async fn end(api: &Api, stopped: &mut watch::Receiver<()>) {
+async fn end(api: &Api, number: u64, stopped: &mut watch::Receiver<()>) {
     let Some(age) = api.edge.connection_age_max else {
         // The sender sends nothing: it is dropped.
         let _ = stopped.changed().await;
         return;
     };
-    let age = age + jitter(age, api.metrics.connections_accepted.get());
+    let age = age + jitter(age, number);
     let _ = timeout(age, stopped.changed()).await;
 }
 

@@ -21,6 +21,7 @@ use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::limits::{EVENT_HEARTBEAT, EVENT_STREAMS_MAX};
 use crate::http::parameters::Parameters;
+use crate::node::WriteError;
 
 /// Keeps proxies from holding events back.
 static NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -57,6 +58,10 @@ pub(crate) struct EventData {
 )]
 pub(crate) async fn stream(State(api): State<Api>, uri: Uri) -> Result<Response, ApiError> {
     Parameters::parse(&uri, &[])?;
+    if api.node.is_draining() {
+        // An empty stream would be opened again and again.
+        return Err(WriteError::ShuttingDown.into());
+    }
     let Ok(permit) = api.event_streams.clone().try_acquire_owned() else {
         return Err(ApiError::TooMany { what: "event streams", max: EVENT_STREAMS_MAX });
     };

@@ -16,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::config::edge::network;
 use crate::consistency::Consistency;
 use crate::http::client_address::TrustedProxies;
+use crate::http::connections::Caller;
 use crate::http::limits::{LINE_BYTES_MAX, ServeLimits};
 use crate::http::lines::{Lines, WriteLine};
 use crate::http::parameters::{self, Parameters};
@@ -58,8 +59,9 @@ impl Service {
     pub async fn answer(&self, requests: &[u8]) -> Vec<u8> {
         let mut stream = tokio::io::join(requests, Vec::new());
         let (_stop, stopped) = watch::channel(());
-        let peer = Ipv4Addr::LOCALHOST.into();
-        connections::speak(&mut stream, peer, self.router.clone(), self.api.clone(), stopped).await;
+        let caller = Caller { address: Ipv4Addr::LOCALHOST.into(), number: 0 };
+        connections::speak(&mut stream, caller, self.router.clone(), self.api.clone(), stopped)
+            .await;
         stream.into_inner().1
     }
 

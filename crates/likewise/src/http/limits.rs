@@ -115,6 +115,8 @@ pub struct ServeLimits {
     pub bulk_requests_max: usize,
     /// How long a client may take to agree on TLS. It is then closed without a word.
     pub handshake_time: Duration,
+    /// How long a client may take nothing of an answer that waits for it. Its connection then breaks.
+    pub stall_time: Duration,
     /// How long a connection may take to send the head of a request, counted from the end of the request
     /// before it: so it is also how long a connection may idle. It is then closed without an answer.
     pub head_time: Duration,
@@ -138,6 +140,7 @@ impl Default for ServeLimits {
             requests_max: REQUESTS_MAX,
             bulk_requests_max: BULK_REQUESTS_MAX,
             handshake_time: HANDSHAKE_TIME,
+            stall_time: Duration::from_secs(30),
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             bulk_pace_time: Duration::from_secs(30),

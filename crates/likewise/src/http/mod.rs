@@ -99,6 +99,8 @@ pub(crate) mod edge;
 
 pub(crate) mod connections;
 
+mod stalls;
+
 mod openapi;
 
 pub(crate) mod fuzz;

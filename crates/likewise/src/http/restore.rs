@@ -38,7 +38,7 @@ pub(crate) struct RestoredAnswer {
 
 /// Merges a backup, or some blocks of one.
 ///
-/// The body is the first 20 bytes of a backup and its header, then any of its blocks, with or without its footer; at
+/// The body is the first 20 bytes of a backup and its header, then any of its blocks, or all of them and its footer; at
 /// most 1 GiB. Each like is raised to exactly the version that the backup has, unless the node holds a later one:
 /// nothing is taken back, and to repeat the request is safe. The answer comes once everything is durable here; other
 /// nodes get it as they get every like. A block that is damaged ends the request; those before it were merged, so
