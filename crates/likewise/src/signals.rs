@@ -3,28 +3,36 @@
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
-/// Answers when the process is first told to stop, by SIGTERM or SIGINT. A second signal ends it at
-/// once: what was acknowledged is on disk already. Listens from the call on, not from the first poll.
+/// Answers when the process is first told to stop, by SIGTERM or SIGINT. A second signal ends it at once, as
+/// does the first one where the node stops for another reason by then: what was acknowledged is on disk already.
+/// Listens from the call on, not from the first poll.
 ///
 /// # Errors
 /// Where the system takes no handler.
 pub fn shutdown() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!("{name}: finishing what was accepted; a second signal stops at once");
-        tokio::spawn(async move {
-            let code = tokio::select! {
-                _ = terminate.recv() => 128 + 15,
-                _ = interrupt.recv() => 128 + 2,
+    let (tell, told) = oneshot::channel();
+    // Not a part of what is answered: that may be dropped, and the signals would be heard by nobody.
+    tokio::spawn(async move {
+        let mut tell = Some(tell);
+        loop {
+            let (name, code) = tokio::select! {
+                _ = terminate.recv() => ("SIGTERM", 128 + 15),
+                _ = interrupt.recv() => ("SIGINT", 128 + 2),
             };
-            std::process::exit(code);
-        });
+            if tell.take().is_none_or(|tell| tell.send(()).is_err()) {
+                std::process::exit(code);
+            }
+            tracing::info!("{name}: finishing what was accepted; a second signal stops at once");
+        }
+    });
+    Ok(async {
+        if told.await.is_err() {
+            std::future::pending().await
+        }
     })
 }
 
@@ -35,7 +43,7 @@ pub fn shutdown() -> io::Result<impl Future<Output = ()> + Send> {
 /// Where the system takes no handler.
 pub fn shutdown_or_end_of_input(input: bool) -> io::Result<impl Future<Output = ()> + Send> {
     let signalled = shutdown()?;
-    let (ended, end) = tokio::sync::oneshot::channel();
+    let (ended, end) = oneshot::channel();
     if input {
         std::thread::spawn(move || {
             // However it ends, it ends.

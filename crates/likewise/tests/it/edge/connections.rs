@@ -58,6 +58,17 @@ fn a_node_that_was_told_to_stop_says_so_and_serves_on_until_load_balancers_look_
 }
 
 #[test]
+fn a_node_that_was_asked_to_leave_hears_signals_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Process::start(folder.path(), &["--drain-delay", "5m"]);
+    let address = node.url.trim_start_matches("http://").parse().unwrap();
+    assert_eq!(Client::connect(address).post("/v1/cluster/leave", "").status, 202);
+    node.logs("not ready any more");
+    assert_eq!(Client::connect(address).get("/v1/cluster/events").status, 503);
+    assert_eq!(node.terminate().code(), Some(128 + 15));
+}
+
+#[test]
 fn a_node_that_was_told_to_stop_stops_after_the_delay() {
     let settings = Settings { drain_delay: Some("200ms".to_owned()), ..Settings::default() };
     let mut served = served(settings);
