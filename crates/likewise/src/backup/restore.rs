@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<(), ClientError> {
     if is_dash(&args.file) {
         return Err(ClientError::Unchecked);
     }
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     let mut file = open(&args.file)?;
     let size = file.metadata().ok().map(|metadata| metadata.len());
     let (header, footer) = checked(&name, &mut file, &progress(size))?;

@@ -19,7 +19,7 @@ use crate::transfer::{BLOCK_BYTES, copy, is_dash, progress};
 /// # Errors
 /// Where the node can't be reached or breaks off, or what came is no whole backup, or the file can't be written.
 pub(crate) fn run(args: &BackupArgs) -> Result<(), ClientError> {
-    let client = Client::new(&args.node.url)?;
+    let client = Client::of(&args.node)?;
     if is_dash(&args.file) {
         return to_standard_output(&client);
     }
@@ -115,7 +115,10 @@ pub(crate) fn sentence(header: &Header, footer: &Footer) -> String {
     let Header { cluster, node, .. } = header;
     let (likes, others) = (footer.likes, footer.entries.saturating_sub(footer.likes));
     format!(
-        "{likes} likes and {others} that were taken back, of node {node} of cluster {cluster}, begun {}, ended {}",
+        "{likes} likes and {others} that were taken back, of node {} of cluster {}, begun {}, ended {}",
+        // A file may be anybody's, and a terminal obeys what it is shown.
+        node.escape_debug(),
+        cluster.escape_debug(),
         moment(header.begun),
         moment(footer.ended)
     )

@@ -217,3 +217,23 @@ fn a_command_without_a_token_is_told_how_to_show_one() {
     let (code, error) = ended(&node, &["token", "read", "--name", &long], &[]);
     assert!(code == 1 && error.contains("at most 64 bytes"), "{error}");
 }
+
+#[test]
+fn backups_are_made_and_restored_with_the_token_of_an_administrator() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = ["read", "admin"].map(|right| line(right, &token(right))).concat();
+    let (_, tokens) = written(folder.path(), "tokens", &known);
+    let (_, admin) = written(folder.path(), "admin.token", &token("admin"));
+    let node = Process::start(&folder.path().join("data"), &["--tokens-file", &tokens]);
+    // Of nothing there would be nothing to restore.
+    assert_eq!(ended(&node, &["like", "p", "u", "--token-file", &admin], &[]).0, 0);
+    let file = folder.path().join("likes.backup");
+    let file = file.to_str().unwrap();
+    for command in ["backup", "restore"] {
+        let reader = token("read");
+        let (code, error) = ended(&node, &[command, file], &[("LIKEWISE_TOKEN", &reader)]);
+        assert!(code == 1 && error.contains("(status 403)"), "{command}: {error}");
+        let (code, error) = ended(&node, &[command, file, "--token-file", &admin], &[]);
+        assert_eq!(code, 0, "{command}: {error}");
+    }
+}
