@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::FromArgMatches;
 use likewise::Config;
 use likewise::args::{Args, Command, command};
-use serde_yaml_ng::Value;
+use serde_json::Value;
 
 /// What the image sets, as the Dockerfile says it.
 const OF_IMAGE: [(&str, &str); 2] = [("LIKEWISE_HTTP", "0.0.0.0:8080"), ("LIKEWISE_DATA", "/data")];
@@ -23,20 +23,16 @@ fn text(name: &str) -> String {
 }
 
 fn yaml(name: &str) -> Value {
-    let mut value: Value = serde_yaml_ng::from_str(&text(name)).unwrap();
-    // Twice: what is merged into a node merges something itself.
-    value.apply_merge().unwrap();
-    value.apply_merge().unwrap();
-    value
+    serde_saphyr::from_str(&text(name)).unwrap()
 }
 
 fn words(list: &Value) -> Vec<&str> {
-    list.as_sequence().into_iter().flatten().map(|word| word.as_str().unwrap()).collect()
+    list.as_array().into_iter().flatten().map(|word| word.as_str().unwrap()).collect()
 }
 
 fn services(compose: &Value) -> BTreeMap<&str, &Value> {
-    let services = compose["services"].as_mapping().unwrap();
-    services.iter().map(|(name, service)| (name.as_str().unwrap(), service)).collect()
+    let services = compose["services"].as_object().unwrap();
+    services.iter().map(|(name, service)| (name.as_str(), service)).collect()
 }
 
 /// The services that run a node, by name.
@@ -92,9 +88,9 @@ fn each_node_of_compose_has_settings_that_the_program_takes() {
     let names: BTreeSet<String> = nodes.keys().map(|name| (*name).to_owned()).collect();
     assert_eq!(names.len(), 3);
     for (name, service) in &nodes {
-        let environment = service["environment"].as_mapping().unwrap().iter();
-        let environment = environment
-            .map(|(variable, value)| (variable.as_str().unwrap(), value.as_str().unwrap()));
+        let environment = service["environment"].as_object().unwrap().iter();
+        let environment =
+            environment.map(|(variable, value)| (variable.as_str(), value.as_str().unwrap()));
         let mut line = vec!["likewise".to_owned(), "serve".to_owned()];
         for (variable, value) in environment.chain(OF_IMAGE) {
             let flag = flags.get(variable);
@@ -146,7 +142,7 @@ fn compose_makes_the_key_where_the_nodes_look_for_it() {
 #[test]
 fn compose_opens_nothing_beyond_this_machine_and_gives_no_more_rights_than_needed() {
     let compose = yaml("compose/compose.yaml");
-    let volumes = compose["volumes"].as_mapping().unwrap();
+    let volumes = compose["volumes"].as_object().unwrap();
     for (name, service) in services(&compose) {
         for port in words(&service["ports"]) {
             assert!(port.starts_with("127.0.0.1:"), "{name} opens {port} to everybody");
