@@ -1,6 +1,6 @@
 # What people do with this project, a line each. `make` lists them.
 
-KUBECTL ?= kubectl
+KUBECTL ?= kubectl --context=minikube
 MINIKUBE ?= minikube
 DOCKER ?= docker
 IMAGE ?= likewise:latest
@@ -22,8 +22,8 @@ reload: minikube-image ## Build the image anew, and restart the nodes on minikub
 	$(KUBECTL) rollout restart statefulset/likewise
 	$(KUBECTL) rollout status statefulset/likewise --timeout=5m
 
-down: ## Take the cluster on minikube down; its volumes stay, and `make run` brings the likes back
-	$(KUBECTL) delete statefulset,service,configmap,secret,poddisruptionbudget,networkpolicy,serviceaccount -l app.kubernetes.io/name=likewise
+down: ## Take the cluster on minikube down; its volumes and its key stay, and `make run` brings the likes back
+	$(KUBECTL) delete statefulset,service,configmap,poddisruptionbudget,networkpolicy,serviceaccount -l app.kubernetes.io/name=likewise
 
 local: ## Run a cluster of three on this machine, with nothing kept
 	cargo run --release -- demo
@@ -49,8 +49,8 @@ hooks: ## Let git check each commit
 
 .PHONY: minikube-image
 minikube-image:
-	eval $$($(MINIKUBE) docker-env) && $(DOCKER) build -t $(IMAGE) -f deploy/Dockerfile .
+	docker=$$($(MINIKUBE) docker-env) && eval "$$docker" && $(DOCKER) build -t $(IMAGE) -f deploy/Dockerfile .
 
 # Made by the image itself, so that it takes no more than minikube to run this.
 $(KEY): | minikube-image
-	eval $$($(MINIKUBE) docker-env) && umask 077 && $(DOCKER) run --rm $(IMAGE) keygen > $@
+	docker=$$($(MINIKUBE) docker-env) && eval "$$docker" && umask 077 && $(DOCKER) run --rm $(IMAGE) keygen > $@

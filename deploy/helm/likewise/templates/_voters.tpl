@@ -41,3 +41,28 @@ else. What is in force says the cluster; where it can't be asked, as offline, no
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/*
+Refuses settings that don't go together: the node would refuse them too, but only after a pod has been taken down for
+it.
+*/}}
+{{- define "likewise.judgeSettings" -}}
+{{- $settings := .Values.settings }}
+{{- $voters := include "likewise.voters" . }}
+{{- $durability := default "always" (get $settings "durability") }}
+{{- if and $voters (ne $durability "always") (not .Values.inMemory) }}
+{{- fail (printf "settings.durability: %s could take back what a voter has acknowledged; use always, or voters: none" $durability) }}
+{{- end }}
+{{- $consistency := default "local" (get $settings "consistency") }}
+{{- if and (not $voters) (ne $consistency "local") }}
+{{- fail (printf "settings.consistency: %s needs voters; name them, or use local" $consistency) }}
+{{- end }}
+{{- if and (hasKey $settings "rate-limit-burst") (not (hasKey $settings "rate-limit")) }}
+{{- fail "settings.rate-limit-burst: set rate-limit too" }}
+{{- end }}
+{{- range list "jwt-issuer" "jwt-audience" }}
+{{- if and (hasKey $settings .) (not $.Values.auth.jwksSecret) }}
+{{- fail (printf "settings.%s: set auth.jwksSecret too, the keys of whoever issues the JWTs" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
