@@ -36,11 +36,11 @@ pub(super) const MISTAKES: &[Mistake] = &[
         name: "peers are answered before the journal has it",
         found_by: &["a peer is told"],
         file: "likewise-replica/src/replica.rs",
-        right: "Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),",
-        wrong: r#"Ok(()) if crate::mistake("peers are answered before the journal has it") => {
+        right: "Ok(_) => self.waiting.push(Waiting::Peer(link, frame.number)),",
+        wrong: r#"Ok(_) if crate::mistake("peers are answered before the journal has it") => {
                 self.peers.acknowledge(link, frame.number);
             }
-            Ok(()) => self.waiting.push(Waiting::Peer(link, frame.number)),"#,
+            Ok(_) => self.waiting.push(Waiting::Peer(link, frame.number)),"#,
     },
     Mistake {
         name: "nothing is repaired after an overflow",
