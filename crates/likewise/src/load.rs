@@ -59,6 +59,12 @@ impl Measured {
     }
 }
 
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Runs one connection for each of `talks` until `time` is over or they have no more to ask.
 ///
 /// # Errors
@@ -70,9 +76,7 @@ pub async fn run<T: Talk>(
 ) -> io::Result<Measured> {
     let mut connected = Vec::with_capacity(talks.len());
     for talk in talks {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        connected.push((stream, talk));
+        connected.push((connect(address).await?, talk));
     }
     drive(connected, time).await
 }
@@ -90,9 +94,7 @@ pub async fn run_under_tls<T: Talk>(
 ) -> io::Result<Measured> {
     let mut connected = Vec::with_capacity(talks.len());
     for talk in talks {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        connected.push((tls.connect(name.clone(), stream).await?, talk));
+        connected.push((tls.connect(name.clone(), connect(address).await?).await?, talk));
     }
     drive(connected, time).await
 }

@@ -104,7 +104,7 @@ fn compare_with_golden(name: &str, messages: &[Message]) {
         bytes.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&encoded);
     }
-    if std::env::var_os("LIKEWISE_BLESS").is_some() {
+    if std::env::var_os("LIKEWISE_BLESS").is_some() && !path.exists() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &bytes).unwrap();
     }

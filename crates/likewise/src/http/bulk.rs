@@ -17,7 +17,6 @@ use axum::http::Uri;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use likewise_replica::limits::WRITES_MAX;
 use likewise_replica::write::{Outcome, Writes};
 use likewise_state::length::Action;
@@ -33,7 +32,6 @@ use crate::http::lines::{Lines, NumberedLine, WriteLine};
 use crate::http::pace::Pace;
 use crate::http::parameters::Parameters;
 use crate::http::{Api, write_within};
-use crate::metrics::Shed;
 
 /// Writes many likes.
 ///
@@ -54,14 +52,7 @@ pub(crate) async fn write(
     body: Body,
 ) -> Result<Response, ApiError> {
     Parameters::parse(&uri, &[])?;
-    let max = api.limits.bulk_requests_max;
-    let Ok(_permit) = api.bulk_requests.try_acquire() else {
-        api.metrics.count_shed(Shed::Bulk);
-        return Err(ApiError::TooMany { what: "bulk requests", max });
-    };
-    if body.size_hint().lower() > BULK_BYTES_MAX {
-        return Err(ApiError::BulkTooLarge);
-    }
+    let _place = api.place_for_bulk(&body)?;
     let mut bulk = Bulk::new(&api, &author);
     let taken = bulk.take(body).await;
     // What is on its way is waited for in any case, so that the answer counts it.

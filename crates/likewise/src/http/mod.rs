@@ -14,13 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use hyper::body::Body as _;
 use likewise_replica::write::{Outcome, Writes};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::access::Access;
@@ -29,10 +31,10 @@ use crate::cluster::Cluster;
 use crate::consistency::Consistency;
 use crate::http::edge::{Edge, surround};
 use crate::http::error::ApiError;
-use crate::http::limits::{BACKUPS_MAX, EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
+use crate::http::limits::{BACKUPS_MAX, BULK_BYTES_MAX, EVENT_STREAMS_MAX, EXPORTS_MAX, SCANS_MAX};
 use crate::http::observe::{Shedding, UNKNOWN};
 use crate::http::route::{Route, route};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Shed};
 use crate::node::Node;
 
 pub(crate) mod limits;
@@ -206,6 +208,20 @@ impl Api {
     /// Does `writes` once they are durable, or says why not.
     async fn write(&self, writes: Writes) -> Result<Vec<Outcome>, ApiError> {
         write_within(&self.node, writes, self.limits.write_time).await
+    }
+
+    /// A place for a long body to write from, which is free again when it is dropped.
+    fn place_for_bulk(&self, body: &Body) -> Result<SemaphorePermit<'_>, ApiError> {
+        let max = self.limits.bulk_requests_max;
+        let place = self.bulk_requests.try_acquire().map_err(|_| {
+            self.metrics.count_shed(Shed::Bulk);
+            ApiError::TooMany { what: "bulk requests", max }
+        })?;
+        if body.size_hint().lower() > BULK_BYTES_MAX {
+            Err(ApiError::BulkTooLarge)
+        } else {
+            Ok(place)
+        }
     }
 
     /// Runs a long look through the state where it holds up nobody. Only a few run at once.

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
 use likewise_replica::limits::WRITES_MAX;
 use likewise_replica::write::{Outcome, Writes};
 use likewise_state::delta::Delta;
@@ -24,7 +23,6 @@ use crate::http::limits::{BULK_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX};
 use crate::http::pace::Pace;
 use crate::http::parameters::Parameters;
 use crate::http::{Api, write_within};
-use crate::metrics::Shed;
 
 /// What came of the blocks of a backup.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -55,14 +53,7 @@ pub(crate) async fn write(
     body: Body,
 ) -> Result<Response, ApiError> {
     Parameters::parse(&uri, &[])?;
-    let max = api.limits.bulk_requests_max;
-    let Ok(_permit) = api.bulk_requests.try_acquire() else {
-        api.metrics.count_shed(Shed::Bulk);
-        return Err(ApiError::TooMany { what: "bulk requests", max });
-    };
-    if body.size_hint().lower() > BULK_BYTES_MAX {
-        return Err(ApiError::BulkTooLarge);
-    }
+    let _place = api.place_for_bulk(&body)?;
     let (mut in_flight, mut answer) = (VecDeque::new(), RestoredAnswer::default());
     let mut restore = Restore { api: &api, in_flight: &mut in_flight, answer: &mut answer };
     let taken = restore.take(body).await;
