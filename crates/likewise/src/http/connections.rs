@@ -90,9 +90,9 @@ pub(crate) async fn accept(
                 }
             },
         };
-        let caller = Caller { address: peer, number: api.metrics.connections_accepted.inc() };
+        let arrival = Arrival { address: peer, number: api.metrics.connections_accepted.inc() };
         if connections.len() < limits.connections_max {
-            connections.spawn(serve(stream, caller, router.clone(), api.clone(), stopped.clone()));
+            connections.spawn(serve(stream, arrival, router.clone(), api.clone(), stopped.clone()));
             continue;
         }
         api.metrics.count_shed(Shed::Connections);
@@ -124,7 +124,7 @@ async fn rest_after(error: &io::Error) {
 
 /// Who has connected.
 #[derive(Clone, Copy)]
-pub(crate) struct Caller {
+pub(crate) struct Arrival {
     pub(crate) address: IpAddr,
     /// How many connections there were before this one.
     pub(crate) number: u64,
@@ -133,7 +133,7 @@ pub(crate) struct Caller {
 /// Serves one connection until it ends, or until `stopped` and its request in flight is done.
 async fn serve(
     stream: TcpStream,
-    caller: Caller,
+    arrival: Arrival,
     router: Router,
     api: Api,
     stopped: watch::Receiver<()>,
@@ -145,9 +145,9 @@ async fn serve(
         return;
     }
     match api.edge.tls.clone() {
-        None => speak(stream, caller, router, api, stopped).await,
+        None => speak(stream, arrival, router, api, stopped).await,
         // What TLS keeps is large: without it a connection should not hold room for it.
-        Some(tls) => Box::pin(greet(stream, tls, caller, router, api, stopped)).await,
+        Some(tls) => Box::pin(greet(stream, tls, arrival, router, api, stopped)).await,
     }
 }
 
@@ -155,7 +155,7 @@ async fn serve(
 async fn greet(
     stream: TcpStream,
     tls: Reloaded<ServerConfig>,
-    caller: Caller,
+    arrival: Arrival,
     router: Router,
     api: Api,
     mut stopped: watch::Receiver<()>,
@@ -167,10 +167,10 @@ async fn greet(
         _ = stopped.changed() => return,
     };
     match greeted {
-        Ok(stream) => speak(stream, caller, router, api, stopped).await,
+        Ok(stream) => speak(stream, arrival, router, api, stopped).await,
         Err(error) => {
             api.metrics.tls_handshakes_failed.inc();
-            tracing::debug!(client = %caller.address, %error, "a TLS handshake failed");
+            tracing::debug!(client = %arrival.address, %error, "a TLS handshake failed");
         }
     }
 }
@@ -178,7 +178,7 @@ async fn greet(
 /// Speaks HTTP over whatever carries bytes.
 pub(crate) async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    caller: Caller,
+    arrival: Arrival,
     router: Router,
     api: Api,
     mut stopped: watch::Receiver<()>,
@@ -186,7 +186,7 @@ pub(crate) async fn speak(
     let proxies = api.edge.proxies.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         if let Some(proxies) = &proxies {
-            let client = proxies.client(caller.address, request.headers());
+            let client = proxies.client(arrival.address, request.headers());
             request.extensions_mut().insert(client);
         }
         router.clone().call(request)
@@ -202,7 +202,7 @@ pub(crate) async fn speak(
     let result = tokio::select! {
         biased;
         result = connection.as_mut() => result,
-        () = end(&api, caller.number, &mut stopped) => {
+        () = end(&api, arrival.number, &mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

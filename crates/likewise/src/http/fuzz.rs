@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::config::edge::network;
 use crate::consistency::Consistency;
 use crate::http::client_address::TrustedProxies;
-use crate::http::connections::Caller;
+use crate::http::connections::Arrival;
 use crate::http::limits::{LINE_BYTES_MAX, ServeLimits};
 use crate::http::lines::{Lines, WriteLine};
 use crate::http::parameters::{self, Parameters};
@@ -59,8 +59,8 @@ impl Service {
     pub async fn answer(&self, requests: &[u8]) -> Vec<u8> {
         let mut stream = tokio::io::join(requests, Vec::new());
         let (_stop, stopped) = watch::channel(());
-        let caller = Caller { address: Ipv4Addr::LOCALHOST.into(), number: 0 };
-        connections::speak(&mut stream, caller, self.router.clone(), self.api.clone(), stopped)
+        let arrival = Arrival { address: Ipv4Addr::LOCALHOST.into(), number: 0 };
+        connections::speak(&mut stream, arrival, self.router.clone(), self.api.clone(), stopped)
             .await;
         stream.into_inner().1
     }

@@ -1,10 +1,12 @@
 //! The HTTP side of a node: every route, and the loop that accepts connections.
 //!
-//! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`]
-//! and [`body`] (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`], [`query`],
-//! [`bulk`], [`export`], [`backup`], [`restore`], [`classic`], [`members`], [`events`], [`operate`]. [`mod@access`] (with [`bearer`]), [`observe`] and
-//! [`leftover`] are around each of them, as the table of [`mod@route`]s below says, [`connections`] is around all, and
-//! [`openapi`] describes them. [`mod@edge`] is what stands in between where it was asked for: [`tls`], [`client_address`],
+//! In reading order: [`mod@limits`] (every bound), [`problem`] and [`error`] (every error), [`parameters`] and [`body`]
+//! (what a request says), [`votes`] (what stands behind the answer), then the routes themselves: [`likes`], [`posts`],
+//! [`query`], [`bulk`], [`export`], [`backup`], [`restore`], [`classic`], [`members`], [`events`], [`operate`].
+//!
+//! The table of [`mod@route`]s below says what each method needs, and [`mod@access`] (with [`bearer`]) holds requests to
+//! it. [`observe`] and [`leftover`] are around each route, [`connections`] (with [`stalls`]) around all, and [`openapi`]
+//! describes them. [`mod@edge`] puts in between what was asked for, and nothing else: [`tls`], [`client_address`],
 //! [`rates`], [`cors`], [`access_log`].
 //!
 //! Nothing here knows the replica or the journal: a write goes through [`Node::write`], a read to the
@@ -87,6 +89,10 @@ mod route;
 
 mod observe;
 
+pub(crate) mod connections;
+
+mod stalls;
+
 mod client_address;
 
 mod rates;
@@ -98,10 +104,6 @@ mod access_log;
 pub mod tls;
 
 pub(crate) mod edge;
-
-pub(crate) mod connections;
-
-mod stalls;
 
 mod openapi;
 
