@@ -10,9 +10,6 @@ use likewise_state::state::Totals;
 
 use crate::{Config, Server};
 
-#[cfg(doc)]
-use crate::config::Config;
-
 /// The banner; printed by its `Display`.
 pub struct Banner<'a> {
     /// The name of the node.
