@@ -14,7 +14,8 @@
 //! be equal, agree on who is there, and hold every like that a client was told of, once.
 //!
 //! Reading order: [`world`] and its modules, `machine`, `storage`, `network`, `clients`, `polls`; `electorate`; `model`, which knows
-//! what must be true; [`run`], which makes a run of a seed, and looks for the shortest one that fails.
+//! what must be true; [`run`], which makes a run of a seed, and looks for the shortest one that fails;
+//! [`sweep`], which makes the same of many runs in whatever order they end.
 
 pub mod chance;
 
@@ -43,3 +44,5 @@ mod electorate;
 mod model;
 
 pub mod run;
+
+pub mod sweep;

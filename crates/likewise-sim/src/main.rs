@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -10,6 +9,7 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use likewise_sim::options::Options;
 use likewise_sim::run::{Sum, Which, run, shrink};
+use likewise_sim::sweep::Sweep;
 use likewise_sim::trace::Trace;
 use likewise_sim::world::Failure;
 
@@ -42,8 +42,12 @@ struct Arguments {
     start: u64,
 
     /// Stop after so many seeds that fail
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     failures: usize,
+
+    /// Use so many threads instead of one a core; what is found does not depend on it
+    #[arg(long, value_parser = at_least_one)]
+    threads: Option<usize>,
 
     /// Look for a shorter run like a failing one in at most so many runs
     #[arg(long, default_value_t = 400)]
@@ -66,6 +70,11 @@ fn numbers(text: &str) -> Result<Numbers, String> {
         number.parse().map_err(|_| format!("{number:?} is no number: say 0,3,7, or none"))
     };
     text.split(',').map(parse).collect::<Result<_, _>>().map(Numbers)
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| format!("{text:?} is not enough: say 1 or more"))
 }
 
 fn names() -> PossibleValuesParser {
@@ -111,45 +120,37 @@ fn describe(which: &Which) {
     }
 }
 
-/// Runs many seeds on all cores.
+/// Runs many seeds, on all cores unless told otherwise.
 fn many(runs: u64, arguments: &Arguments) -> bool {
     // What panics is caught and told with its seed.
     std::panic::set_hook(Box::new(|_| {}));
-    let next = AtomicU64::new(arguments.start);
-    let end = arguments.start.saturating_add(runs);
-    let sum = Mutex::new(Sum::default());
-    let failures: Mutex<Vec<(u64, Failure)>> = Mutex::default();
-    let work = || loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        let is_enough = locked(&failures).len() >= arguments.failures;
-        if seed >= end || is_enough {
-            return;
-        }
-        match run(&Which::seed(seed), Trace::silent()).0 {
-            Ok(figures) => locked(&sum).add(&figures),
-            Err(failure) => {
+    let sweep = Mutex::new(Sweep::new(arguments.start, runs, arguments.failures));
+    let work = || {
+        loop {
+            let Some(seed) = locked(&sweep).next_seed() else { return };
+            let (result, _) = run(&Which::seed(seed), Trace::silent());
+            // Told under the lock: lines stay in the order of their seeds.
+            for (seed, failure) in locked(&sweep).ended(seed, result) {
                 say(&format!("seed {seed} FAILED: {failure}"));
-                locked(&failures).push((seed, failure));
             }
         }
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..cores {
+        for _ in 0..arguments.threads.unwrap_or_else(cores) {
             scope.spawn(work);
         }
     });
-    let sum = *locked(&sum);
-    tell(&sum);
-    let mut failures = locked(&failures);
-    failures.sort_by_key(|&(seed, _)| seed);
-    if let Some((seed, failure)) = failures.first().filter(|_| !arguments.no_shrink) {
+    let sweep = locked(&sweep);
+    tell(sweep.sum());
+    if let Some((seed, failure)) = sweep.failures().first().filter(|_| !arguments.no_shrink) {
         tell_shortest(*seed, failure, arguments.shrink_runs);
     }
-    if !sum.is_decided() {
-        say(&format!("FAILED      {} histories are undecided", sum.figures.undecided));
+    let is_decided = sweep.sum().is_decided();
+    if !is_decided {
+        say(&format!("FAILED      {} histories are undecided", sweep.sum().figures.undecided));
     }
-    failures.is_empty() && sum.is_decided()
+    sweep.failures().is_empty() && is_decided
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -8,3 +8,4 @@ use likewise_sim::trace::Trace;
 mod determinism;
 mod mutations;
 mod seeds;
+mod sweeps;
